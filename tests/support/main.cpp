@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// The entry of every test program. It refuses to pass when the filters chose no test at all, so
+// that a renamed file cannot turn its ctest entry into an empty success. A program whose tests need
+// a backend is told which one by CORACLE_BACKEND, and exits 77, which ctest reads as skipped, where
+// that backend does not work.
+
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#ifdef CORACLE_TEST_BACKENDS
+#include <coracle/io/context.hpp>
+#endif
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace {
+
+constexpr int exit_code_skipped = 77;
+
+bool ran_nothing = false;
+
+/// Notices a run in which no test case passed the filters.
+struct empty_run_listener : doctest::IReporter {
+    explicit empty_run_listener(doctest::ContextOptions const&) {}
+
+    void test_run_end(doctest::TestRunStats const& stats) override {
+        ran_nothing = stats.numTestCasesPassingFilters == 0;
+    }
+
+    void report_query(doctest::QueryData const&) override {}
+    void test_run_start() override {}
+    void test_case_start(doctest::TestCaseData const&) override {}
+    void test_case_reenter(doctest::TestCaseData const&) override {}
+    void test_case_end(doctest::CurrentTestCaseStats const&) override {}
+    void test_case_exception(doctest::TestCaseException const&) override {}
+    void subcase_start(doctest::SubcaseSignature const&) override {}
+    void subcase_end() override {}
+    void log_assert(doctest::AssertData const&) override {}
+    void log_message(doctest::MessageData const&) override {}
+    void test_case_skipped(doctest::TestCaseData const&) override {}
+};
+
+REGISTER_LISTENER("empty_run", 1, empty_run_listener);
+
+/// Whether the backend that CORACLE_BACKEND asks for works here; says why where it does not.
+bool backend_works() {
+#ifdef CORACLE_TEST_BACKENDS
+    if (char const* name = std::getenv("CORACLE_BACKEND")) {
+        coracle::backend_status const status = coracle::probe_backend(name);
+        if (!status.works)
+            std::printf("skipped, because %s\n", status.reason.c_str());
+        return status.works;
+    }
+#endif
+    return true;
+}
+
+} // namespace
+
+int main(int argument_count, char** arguments) {
+    if (!backend_works())
+        return exit_code_skipped;
+
+    doctest::Context context(argument_count, arguments);
+    int const exit_code = context.run();
+    if (ran_nothing) {
+        std::fprintf(stderr, "no test case matches the filters\n");
+        return EXIT_FAILURE;
+    }
+    return exit_code;
+}
