@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// Puts the counters of the pools and the figures of the system together into a report.
+
+#include "usage.hpp"
+
+#include "page.hpp"
+#include "slab_pool.hpp"
+
+#include <fmt/format.h>
+#include <iterator>
+
+namespace coracle {
+
+usage_report usage() noexcept {
+    const detail::live_frame_counts counts = detail::count_live_frames();
+    usage_report report;
+    report.resident_bytes = detail::resident_bytes();
+    report.slab_bytes = detail::mapped_slab_bytes();
+    report.large_frames = counts.large_frames;
+    report.large_bytes = counts.large_bytes;
+    report.live_frames = counts.large_frames;
+    report.live_bytes = counts.large_bytes;
+    for (std::size_t index = 0; index < size_class_count; ++index) {
+        size_class_usage& each = report.classes[index];
+        each.block_bytes = block_bytes_of(index);
+        each.live_frames = counts.frames[index];
+        each.live_bytes = each.live_frames * each.block_bytes;
+        report.live_frames += each.live_frames;
+        report.live_bytes += each.live_bytes;
+    }
+    return report;
+}
+
+std::string to_string(const usage_report& report) {
+    std::string text;
+    auto out = std::back_inserter(text);
+    fmt::format_to(out, "resident     {:>12} bytes\n", report.resident_bytes);
+    fmt::format_to(out, "slabs        {:>12} bytes mapped\n", report.slab_bytes);
+    fmt::format_to(out, "live frames  {:>12} in {} bytes\n", report.live_frames, report.live_bytes);
+    for (const size_class_usage& each : report.classes) {
+        if (each.live_frames != 0) {
+            fmt::format_to(out, "  {:>6} bytes {:>10} in {} bytes\n", each.block_bytes,
+                           each.live_frames, each.live_bytes);
+        }
+    }
+    if (report.large_frames != 0) {
+        fmt::format_to(out, "  larger       {:>10} in {} bytes\n", report.large_frames,
+                       report.large_bytes);
+    }
+    return text;
+}
+
+} // namespace coracle
