@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// Rounds: runs contestants in turn, several times over, and prints one table of their medians.
+// Taking turns spreads what else the machine is doing over all of them; the smallest figure of each
+// tells how much that was.
+#pragma once
+
+#include "program.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace benchmark {
+
+/// Keeps the compiler from removing an allocation whose memory nobody looks at.
+inline void keep(void* pointer) {
+    asm volatile("" : : "g"(pointer) : "memory");
+}
+
+/// The nanoseconds that `work` takes for each of `count` things that it does.
+template <class Work>
+double nanoseconds_each(std::size_t count, Work&& work) {
+    const auto before = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double, std::nano> taken =
+        std::chrono::steady_clock::now() - before;
+    return taken.count() / static_cast<double>(count);
+}
+
+class rounds {
+public:
+    /// `measure` does its work once and returns the nanoseconds of one thing.
+    void add(std::string what, std::function<double()> measure) {
+        contestants_.push_back({std::move(what), std::move(measure), {}});
+    }
+
+    /// The first round warms up and does not count.
+    void run(unsigned count) {
+        for (contestant& each : contestants_)
+            each.measure();
+        for (unsigned round = 0; round < count; ++round) {
+            for (contestant& each : contestants_)
+                each.results_ns.push_back(each.measure());
+        }
+    }
+
+    void print(const char* title) {
+        std::printf("| %-44s | median ns | min ns | max ns |\n", title);
+        std::printf("|%s|----------:|-------:|-------:|\n", std::string(46, '-').c_str());
+        for (contestant& each : contestants_) {
+            std::ranges::sort(each.results_ns);
+            std::printf("| %-44s | %9.2f | %6.2f | %6.2f |\n", each.what.c_str(),
+                        each.results_ns[each.results_ns.size() / 2], each.results_ns.front(),
+                        each.results_ns.back());
+        }
+    }
+
+private:
+    struct contestant {
+        std::string what;
+        std::function<double()> measure;
+        std::vector<double> results_ns;
+    };
+
+    std::vector<contestant> contestants_;
+};
+
+} // namespace benchmark
