@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The rules of the tree that no compiler knows. Prints each line that breaks one, and fails then.
+# usage: check_style.sh SOURCE-FOLDER
+
+set -eu
+cd "$1"
+findings=$(mktemp)
+trap 'rm -f "$findings"' EXIT
+
+files() { # FOLDER...: the C++ files in them
+    for folder in "$@"; do
+        [ ! -d "$folder" ] || find "$folder" \( -name '*.cpp' -o -name '*.hpp' \)
+    done | sort
+}
+
+rule() { # TITLE: takes the offending lines from standard input
+    lines=$(cat)
+    [ -z "$lines" ] || printf '%s:\n%s\n\n' "$1" "$lines" >>"$findings"
+}
+
+matching() { # PATTERN: takes the names of files from standard input
+    xargs -r grep -nHE -e "$1" || true
+}
+
+library='memory runtime io'
+# shellcheck disable=SC2086  # a list of folders
+{
+    files $library examples tests benchmarks | while read -r file; do
+        head -n 1 "$file" | grep -qxF '// SPDX-License-Identifier: MIT' || echo "$file"
+    done | rule 'Files that do not open with the SPDX line'
+
+    files $library | grep '\.cpp$' | while read -r file; do
+        grep -qE "^ *$file\$" CMakeLists.txt || echo "$file"
+    done | rule 'Sources that CMakeLists.txt does not list'
+
+    files memory | matching '#include.*(runtime|io)/' |
+        rule 'memory/ includes from a layer above it'
+    files runtime | matching '#include.*[/"<]io/' |
+        rule 'runtime/ includes from a layer above it'
+    files $library | matching '#include *<coracle/' |
+        rule 'The library includes itself relatively, not as <coracle/...>'
+    files examples tests benchmarks | matching '#include *".*/(memory|runtime|io)/' |
+        rule 'Outside the library it is <coracle/...>'
+    files memory runtime io | grep '\.hpp$' | grep -v '^io/backend/' |
+        matching '#include *<(sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|windows|winsock|fmt/)' |
+        rule 'Public headers include a platform header or fmt'
+    files $library examples | grep -vE '^(io/backend/|memory/page_)' |
+        matching '^ *# *(el)?if.*(__linux__|__unix__|_WIN32|__APPLE__|__FreeBSD__)' |
+        rule 'Conditions on the system outside io/backend/ and memory/page_*'
+    files tests | matching 'sleep_for *\(|sleep_until *\(|\busleep *\(' |
+        rule 'Tests that sleep'
+    files $library examples tests benchmarks | xargs -r awk -f cmake/check_awaits.awk |
+        rule 'co_await in a condition, which g++ 12 miscompiles: await first, then test'
+}
+
+cat "$findings"
+[ ! -s "$findings" ]
