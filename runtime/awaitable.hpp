@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// awaitable: what can be awaited, what it gives, and the two general ways to wrap it: `as_task`,
+// for those who run it as a job of its own, and `as_result`, for errors without exceptions.
+#pragma once
+
+#include "result.hpp"
+#include "task.hpp"
+#include <concepts>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace coracle {
+
+namespace detail {
+
+template <class Awaitable>
+[[nodiscard]] decltype(auto) awaiter_of(Awaitable&& awaited) {
+    if constexpr (requires { std::forward<Awaitable>(awaited).operator co_await(); })
+        return std::forward<Awaitable>(awaited).operator co_await();
+    else
+        return std::forward<Awaitable>(awaited);
+}
+
+template <class Awaitable>
+using awaiter_t = std::remove_reference_t<decltype(awaiter_of(std::declval<Awaitable>()))>;
+
+} // namespace detail
+
+/// Can be awaited as an rvalue: a task, an operation, a leaf of any kind.
+template <class Type>
+concept awaitable = std::move_constructible<Type> && requires(detail::awaiter_t<Type>& awaiter) {
+    { awaiter.await_ready() } -> std::convertible_to<bool>;
+    awaiter.await_resume();
+};
+
+/// What awaiting `Awaitable` gives.
+template <class Awaitable>
+using await_result_t = decltype(std::declval<detail::awaiter_t<Awaitable>&>().await_resume());
+
+/// Reports its end as a result<T> too: what operations and other leaves do.
+template <class Type>
+concept fallible = requires(Type& awaited) { awaited.await_result(); };
+
+namespace detail {
+
+template <class T>
+[[nodiscard]] task<T> as_task(task<T> already) noexcept {
+    return already;
+}
+
+template <awaitable Awaitable>
+task<await_result_t<Awaitable>> as_task(Awaitable awaited) {
+    co_return co_await std::move(awaited);
+}
+
+/// A leaf that gives its result instead of throwing its error.
+template <fallible Leaf>
+class [[nodiscard]] result_of final : public Leaf {
+public:
+    explicit result_of(Leaf&& idle) : Leaf(std::move(idle)) {}
+
+    auto await_resume() { return this->await_result(); }
+};
+
+} // namespace detail
+
+/// Awaits without throwing: `result<std::size_t> n = co_await as_result(peer.read(buffer));`
+///
+/// Only std::system_error becomes a result; any other exception of a task passes through.
+template <fallible Leaf>
+[[nodiscard]] detail::result_of<Leaf> as_result(Leaf idle) {
+    return detail::result_of<Leaf>(std::move(idle));
+}
+
+template <class T>
+task<result<T>> as_result(task<T> awaited) {
+    try {
+        if constexpr (std::is_void_v<T>) {
+            co_await std::move(awaited);
+            co_return result<void>();
+        } else {
+            co_return co_await std::move(awaited);
+        }
+    } catch (const std::system_error& error) {
+        co_return error.code();
+    }
+}
+
+} // namespace coracle

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+//
+// job: one line of concurrent execution, the chain of frames that wait on each other.
+//
+// Invariants. Every promise in the chain points to its job. A job is running, or in the ready
+// queue, or waits on exactly one leaf. A leaf ends its wait by `wake`, once; nothing else resumes a
+// waiting job. Cancelling sets a flag that stays (each later wait ends at once) and asks
+// the pending leaf; the leaf still ends by `wake`, when nothing outside can touch it any more.
+#pragma once
+
+#include "../memory/frame_allocator.hpp"
+#include <coroutine>
+#include <cstddef>
+#include <source_location>
+
+namespace coracle {
+
+class job;
+
+namespace detail {
+class promise_base;
+}
+
+/// What a job waits for: an operation, a timer, an event, a scope of child jobs. It lives in the
+/// awaiting frame. It may be moved until it is awaited; from then until the frame has been resumed
+/// it can be neither moved nor destroyed: that stops the program with a message.
+class leaf {
+public:
+    leaf& operator=(const leaf&) = delete;
+
+    /// Asks for an early end. Does not resume anything by itself, and may come too late.
+    virtual void interrupt() noexcept = 0;
+
+    /// What this is, for messages: "read", "sleep", "task_group".
+    [[nodiscard]] const char* kind() const noexcept { return kind_; }
+
+protected:
+    explicit leaf(const char* kind) noexcept : kind_(kind) {}
+
+    leaf(const leaf& idle) noexcept : kind_(idle.kind_) {
+        if (idle.waiter_)
+            idle.abandoned();
+    }
+
+    ~leaf() {
+        if (waiter_) [[unlikely]]
+            abandoned();
+    }
+
+    /// Begins the wait of the job that `frame` is part of; the caller suspends the frame.
+    void begin(detail::promise_base& frame) noexcept;
+
+    /// Ends the wait: the job becomes ready.
+    void wake() noexcept;
+
+    /// The frame has been resumed.
+    void end() noexcept { waiter_ = nullptr; }
+
+    [[nodiscard]] job* waiter() const noexcept { return waiter_; }
+
+private:
+    [[noreturn]] void abandoned() const noexcept;
+
+    const char* kind_;
+    job* waiter_ = nullptr; // from the begin of the wait until the frame has been resumed
+};
+
+namespace detail {
+
+/// Steps that may still be taken without going through the ready queue: tasks entered or left, and
+/// operations that completed inline. It bounds the depth of the machine stack where the compiler
+/// makes no tail calls, and keeps one busy job from starving the rest.
+inline constinit thread_local int inline_budget = 0;
+inline constexpr int inline_budget_full = 64;
+
+/// The part that every promise has. It is aligned so that its frame's address follows from its own
+/// whatever the derived promise holds: see `handle_of`.
+class alignas(16) promise_base {
+public:
+    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+
+    static void operator delete(void* frame, std::size_t bytes) noexcept {
+        deallocate_frame(frame, bytes);
+    }
+
+    job* owner = nullptr;                 // the job whose chain this frame is part of
+    promise_base* continuation = nullptr; // the frame that awaits this one; none for a job's root
+    std::source_location where;           // the await at which this frame is suspended
+};
+
+[[nodiscard]] inline std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
+    return std::coroutine_handle<promise_base>::from_promise(promise);
+}
+
+} // namespace detail
+
+/// Jobs that can go on, in the order in which they became ready. Intrusive: nothing is allocated.
+class ready_queue {
+public:
+    ready_queue() = default;
+    ready_queue(const ready_queue&) = delete;
+    ready_queue& operator=(const ready_queue&) = delete;
+
+    void push(job& ready) noexcept;
+    [[nodiscard]] job* pop() noexcept;
+
+    [[nodiscard]] bool empty() const noexcept { return !first_; }
+
+private:
+    job* first_ = nullptr;
+    job** last_ = &first_;
+};
+
+class job {
+public:
+    job(const job&) = delete;
+    job& operator=(const job&) = delete;
+
+    /// Cancels this job and the jobs below it, from now on: what it waits for is asked to end, and
+    /// each later wait ends at once with operation_canceled. On the job's own thread only.
+    void cancel() noexcept {
+        if (cancelled_)
+            return;
+        cancelled_ = true;
+        if (leaf_)
+            leaf_->interrupt();
+    }
+
+    [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+
+    /// What this job waits for; null while it runs or is ready.
+    [[nodiscard]] const leaf* pending() const noexcept { return leaf_; }
+
+    /// Where this job was suspended last.
+    [[nodiscard]] std::source_location where() const noexcept {
+        return frame_ ? frame_->where : std::source_location();
+    }
+
+    // The rest is for leaves, promises and the loop.
+
+    /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.
+    [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
+        leaf_ = nullptr;
+        return hop(*frame_);
+    }
+
+    /// Makes the job ready, to go on with `frame`.
+    void schedule(detail::promise_base& frame) noexcept {
+        frame_ = &frame;
+        ready_->push(*this);
+    }
+
+    /// The frame with which a job taken from the ready queue goes on.
+    [[nodiscard]] std::coroutine_handle<> resumption() const noexcept {
+        return detail::handle_of(*frame_);
+    }
+
+    /// The next frame to resume: `next` itself while there is budget, else none and `next` is
+    /// queued.
+    [[nodiscard]] std::coroutine_handle<> hop(detail::promise_base& next) noexcept {
+        if (--detail::inline_budget > 0) [[likely]]
+            return detail::handle_of(next);
+        schedule(next);
+        return std::noop_coroutine();
+    }
+
+    /// The root frame has come to its end and its result is in it. Returns what to resume next; the
+    /// job and its frames may be gone afterwards.
+    [[nodiscard]] virtual std::coroutine_handle<> finished() noexcept = 0;
+
+protected:
+    explicit job(ready_queue& ready) noexcept : ready_(&ready) {}
+
+    ~job() = default;
+
+private:
+    friend class leaf;
+    friend class ready_queue;
+
+    ready_queue* ready_; // of the loop that this job belongs to
+    job* next_ready_ = nullptr;
+    detail::promise_base* frame_ = nullptr; // what to resume when ready
+    leaf* leaf_ = nullptr;
+    bool cancelled_ = false;
+};
+
+inline void leaf::begin(detail::promise_base& frame) noexcept {
+    waiter_ = frame.owner;
+    waiter_->leaf_ = this;
+    waiter_->frame_ = &frame;
+}
+
+inline void leaf::wake() noexcept {
+    waiter_->leaf_ = nullptr;
+    waiter_->ready_->push(*waiter_);
+}
+
+inline void ready_queue::push(job& ready) noexcept {
+    ready.next_ready_ = nullptr;
+    *last_ = &ready;
+    last_ = &ready.next_ready_;
+}
+
+inline job* ready_queue::pop() noexcept {
+    job* const first = first_;
+    if (first) {
+        first_ = first->next_ready_;
+        if (!first_)
+            last_ = &first_;
+    }
+    return first;
+}
+
+} // namespace coracle

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "loop.hpp"
+
+#include "../memory/fatal.hpp"
+
+namespace coracle {
+
+namespace {
+
+constinit thread_local loop* loop_of_this_thread = nullptr;
+
+} // namespace
+
+loop::loop(driver& port) : driver_(&port), inbox_(std::make_shared<detail::inbox>(port)) {
+    if (loop_of_this_thread)
+        detail::fatal("a second loop was made on a thread whose first one still lives");
+    loop_of_this_thread = this;
+}
+
+loop::~loop() {
+    inbox_->close();
+    loop_of_this_thread = nullptr;
+}
+
+loop& loop::current() {
+    if (!loop_of_this_thread)
+        detail::fatal("no loop runs on this thread: call this from within coracle::run");
+    return *loop_of_this_thread;
+}
+
+loop* loop::current_or_null() noexcept {
+    return loop_of_this_thread;
+}
+
+void loop::turn() {
+    inbox_->run_all();
+    run_ready();
+    if (!timers_.empty())
+        timers_.advance(driver_->now());
+    if (!ready_.empty() || !inbox_->empty() || !inbox_->fall_asleep()) {
+        driver_->poll(ready_, time_point::min());
+        return;
+    }
+    driver_->poll(ready_, timers_.next());
+    inbox_->awake();
+}
+
+void loop::run_ready() noexcept {
+    for (int resumed = 0; resumed < ready_budget; ++resumed) {
+        job* const next = ready_.pop();
+        if (!next)
+            return;
+        detail::inline_budget = detail::inline_budget_full;
+        next->resumption().resume();
+    }
+}
+
+} // namespace coracle

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+//
+// loop: runs the jobs of one thread.
+//
+// A turn is: what other threads posted, then jobs that are ready (a bounded number), then timers
+// that have expired, then one poll of the driver, which sleeps only if nothing else is to be done.
+// Frames are resumed here and nowhere else.
+#pragma once
+
+#include "driver.hpp"
+#include "inbox.hpp"
+#include "job.hpp"
+#include "task.hpp"
+#include "timers.hpp"
+#include <memory>
+
+namespace coracle {
+
+class loop {
+public:
+    /// The loop borrows `port`, and belongs to the thread that makes it.
+    explicit loop(driver& port);
+    ~loop();
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+
+    /// The loop that runs on this thread. It is an error, which stops the program, to ask where
+    /// none does: everything that awaits needs one.
+    [[nodiscard]] static loop& current();
+
+    /// The same, or null.
+    [[nodiscard]] static loop* current_or_null() noexcept;
+
+    /// Runs `main` and everything that it starts to the end, and returns or throws its result.
+    template <class T>
+    T run(task<T> main);
+
+    /// A way to reach this loop from other threads.
+    [[nodiscard]] coracle::remote remote() const noexcept { return coracle::remote(inbox_); }
+
+    [[nodiscard]] time_point now() noexcept { return driver_->now(); }
+
+    // The rest is for jobs, leaves and backends.
+
+    [[nodiscard]] coracle::timers& timers() noexcept { return timers_; }
+
+    [[nodiscard]] ready_queue& ready() noexcept { return ready_; }
+
+private:
+    void turn();
+    void run_ready() noexcept;
+
+    /// The most jobs resumed in one turn, so that the kernel is asked often enough.
+    static constexpr int ready_budget = 256;
+
+    driver* driver_;
+    ready_queue ready_;
+    coracle::timers timers_;
+    std::shared_ptr<detail::inbox> inbox_;
+};
+
+/// The present on this thread's loop.
+[[nodiscard]] inline time_point now() {
+    return loop::current().now();
+}
+
+namespace detail {
+
+/// The job of the task given to `run`.
+class main_job final : public job {
+public:
+    explicit main_job(ready_queue& ready) noexcept : job(ready) {}
+
+    std::coroutine_handle<> finished() noexcept override {
+        ended_ = true;
+        return std::noop_coroutine();
+    }
+
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+private:
+    bool ended_ = false;
+};
+
+} // namespace detail
+
+template <class T>
+T loop::run(task<T> main) {
+    detail::main_job job(ready_);
+    main.start(job);
+    while (!job.ended())
+        turn();
+    return main.take();
+}
+
+} // namespace coracle

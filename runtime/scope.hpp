@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+//
+// scope: the leaf on which a job waits for jobs below it. task_group, when_all, when_any,
+// with_deadline and shielded are scopes that differ in what they make of a child's end.
+//
+// A child cannot outlive its scope: the scope is joined before it goes, and a scope that is
+// destroyed with children stops the program. Cancelling the waiting job cancels the children.
+#pragma once
+
+#include "job.hpp"
+#include "loop.hpp"
+#include "task.hpp"
+#include <exception>
+
+namespace coracle::detail {
+
+class scope;
+
+/// A job below a scope. Whoever derives from it holds the task that is its root.
+class child : public job {
+public:
+    std::coroutine_handle<> finished() noexcept final;
+
+    /// The exception with which the root has ended, or null.
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return *failure_; }
+
+protected:
+    child() : job(loop::current().ready()) {}
+
+    /// The scope has done with this child: the last call to it, in which it may destroy itself.
+    virtual void retired() noexcept {}
+
+    ~child() = default;
+
+    template <class T>
+    void begin(task<T>& root) noexcept {
+        failure_ = &root.failure();
+        root.start(*this);
+    }
+
+private:
+    friend class scope;
+
+    scope* scope_ = nullptr;
+    child* next_ = nullptr;
+    child* previous_ = nullptr;
+    const std::exception_ptr* failure_ = nullptr;
+};
+
+/// A child that keeps its result until it is fetched.
+template <class T>
+class result_child final : public child {
+public:
+    explicit result_child(task<T>&& root) noexcept : root_(std::move(root)) {}
+
+    void begin() noexcept { child::begin(root_); }
+
+    T take() { return root_.take(); }
+
+private:
+    task<T> root_;
+};
+
+class scope : public leaf {
+public:
+    /// Suspends until no child is left. Throws nothing: the deriving class tells what came of them.
+    class join_operation {
+    public:
+        explicit join_operation(scope& joined) noexcept : scope_(&joined) {}
+
+        [[nodiscard]] bool await_ready() const noexcept { return !scope_->first_; }
+
+        template <std::derived_from<promise_base> Promise>
+        void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+            promise_base& frame = awaiting.promise();
+            scope_->leaf::begin(frame);
+            if (frame.owner->cancelled())
+                scope_->interrupt();
+        }
+
+        void await_resume() const noexcept { scope_->end(); }
+
+    private:
+        scope* scope_;
+    };
+
+    [[nodiscard]] join_operation join() noexcept { return join_operation(*this); }
+
+    /// The waiting job has been cancelled.
+    void interrupt() noexcept override { cancel_children(); }
+
+protected:
+    explicit scope(const char* kind) noexcept : leaf(kind) {}
+
+    ~scope();
+
+    /// Enters a child, which its caller starts. It is cancelled from the start if the others are.
+    void adopt(child& added) noexcept;
+
+    /// Cancels all children, those of the future too.
+    void cancel_children() noexcept;
+
+    [[nodiscard]] bool children_cancelled() const noexcept { return children_cancelled_; }
+
+    /// A child has ended, and is no longer among the children.
+    virtual void ended(child& gone) noexcept = 0;
+
+private:
+    friend class child;
+
+    [[nodiscard]] std::coroutine_handle<> retire(child& gone) noexcept;
+
+    child* first_ = nullptr;
+    bool children_cancelled_ = false;
+};
+
+/// Whether this is what a cancelled wait throws.
+[[nodiscard]] bool is_cancellation(const std::exception_ptr& failure) noexcept;
+
+/// A scope that fails with its first failing child, which cancels the others.
+class failing_scope : public scope {
+public:
+    explicit failing_scope(const char* kind) noexcept : scope(kind) {}
+
+    template <class T>
+    void start(result_child<T>& added) noexcept {
+        adopt(added);
+        added.begin();
+    }
+
+    /// Once joined: throws the exception of the first child that failed, if one did; else
+    /// operation_canceled, if a child ended because the waiting job was cancelled.
+    void rethrow() const;
+
+protected:
+    void ended(child& gone) noexcept final { note(gone.failure()); }
+
+    /// Keeps the first failure and cancels the others; a later one that nobody asked for becomes a
+    /// notice. Whoever fails because it was cancelled does as it was told.
+    void note(const std::exception_ptr& failure) noexcept;
+
+    /// From now on children that end because they are cancelled have done what was wanted.
+    void absorb_cancellation() noexcept { absorbing_ = true; }
+
+private:
+    std::exception_ptr first_failure_;
+    bool cancellation_seen_ = false; // some child ended because it was cancelled
+    bool absorbing_ = false;         // and that is no failure
+};
+
+} // namespace coracle::detail

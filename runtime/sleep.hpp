@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// sleep_for, sleep_until and yield: giving way, for a time or for a turn.
+#pragma once
+
+#include "loop.hpp"
+#include "result.hpp"
+#include <chrono>
+
+namespace coracle {
+
+namespace detail {
+
+/// `delay` after now; time_point::max() where that is beyond what the clock can say.
+[[nodiscard]] inline time_point after(std::chrono::nanoseconds delay) {
+    const time_point present = now();
+    return delay > time_point::max() - present ? time_point::max() : present + delay;
+}
+
+} // namespace detail
+
+/// The awaitable of sleep_for and sleep_until.
+class [[nodiscard]] sleep_operation : public leaf, timer {
+public:
+    explicit sleep_operation(time_point deadline) noexcept : leaf("sleep"), deadline_(deadline) {}
+
+    sleep_operation(sleep_operation&& idle) noexcept : leaf(idle), deadline_(idle.deadline_) {}
+
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+
+    template <std::derived_from<detail::promise_base> Promise>
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        detail::promise_base& frame = awaiting.promise();
+        cancelled_ = frame.owner->cancelled();
+        if (cancelled_)
+            return false;
+        loop::current().timers().add(*this, deadline_);
+        begin(frame);
+        return true;
+    }
+
+    void await_resume() { await_result().value(); }
+
+    [[nodiscard]] result<void> await_result() noexcept {
+        end();
+        return cancelled_ ? result<void>(detail::cancelled_code()) : result<void>();
+    }
+
+    void interrupt() noexcept override {
+        disarm();
+        cancelled_ = true;
+        wake();
+    }
+
+private:
+    void expired() noexcept override { wake(); }
+
+    time_point deadline_;
+    bool cancelled_ = false;
+};
+
+/// Suspends until `deadline` has come.
+///
+/// errors   operation_canceled
+/// cost     no system call; one insertion into the loop's timers
+[[nodiscard]] inline sleep_operation sleep_until(time_point deadline) noexcept {
+    return sleep_operation(deadline);
+}
+
+/// Suspends for `delay` at least, from now on. Zero and less: until the next turn of the loop.
+[[nodiscard]] inline sleep_operation sleep_for(std::chrono::nanoseconds delay) {
+    return sleep_operation(detail::after(delay));
+}
+
+/// The awaitable of yield.
+class [[nodiscard]] yield_operation {
+public:
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+
+    template <std::derived_from<detail::promise_base> Promise>
+    void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        detail::promise_base& frame = awaiting.promise();
+        job_ = frame.owner;
+        job_->schedule(frame);
+    }
+
+    void await_resume() const { await_result().value(); }
+
+    [[nodiscard]] result<void> await_result() const noexcept {
+        return job_->cancelled() ? result<void>(detail::cancelled_code()) : result<void>();
+    }
+
+private:
+    job* job_ = nullptr;
+};
+
+/// Lets every job that is ready run first.
+///
+/// errors   operation_canceled
+[[nodiscard]] inline yield_operation yield() noexcept {
+    return {};
+}
+
+} // namespace coracle

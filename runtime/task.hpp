@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+//
+// task: a coroutine that runs when it is awaited, and whose frame belongs to the task object.
+//
+// Awaiting a task runs it within the awaiting job, like a function call; its result or exception
+// comes back the same way. A task that is destroyed unstarted just frees its frame. A task that is
+// suspended cannot be destroyed: the leaf that it waits on stops the program with a message, since
+// the kernel or a timer could still reach into the frame.
+#pragma once
+
+#include "job.hpp"
+#include "result.hpp"
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+namespace coracle {
+
+template <class T>
+class task;
+
+namespace detail {
+
+/// The end of a frame: on to the frame that awaits it, or, for a root, to its job.
+class final_awaiter {
+public:
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+
+    template <class Promise>
+    [[nodiscard]] static std::coroutine_handle<>
+    await_suspend(std::coroutine_handle<Promise> ended) noexcept {
+        promise_base& promise = ended.promise();
+        job& owner = *promise.owner;
+        return promise.continuation ? owner.hop(*promise.continuation) : owner.finished();
+    }
+
+    static constexpr void await_resume() noexcept {}
+};
+
+/// What the promises of all tasks do alike.
+class task_promise_base : public promise_base {
+public:
+    [[nodiscard]] static std::suspend_always initial_suspend() noexcept { return {}; }
+
+    [[nodiscard]] static final_awaiter final_suspend() noexcept { return {}; }
+
+    void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+    /// Notes where this frame awaits, then lets the awaitable be what it is.
+    template <class Awaitable>
+    [[nodiscard]] Awaitable&&
+    await_transform(Awaitable&& awaited,
+                    std::source_location at = std::source_location::current()) noexcept {
+        where = at;
+        return static_cast<Awaitable&&>(awaited);
+    }
+
+    std::exception_ptr failure;
+};
+
+template <class T>
+class task_promise final : public task_promise_base {
+public:
+    [[nodiscard]] task<T> get_return_object() noexcept;
+
+    template <class U = T>
+        requires std::convertible_to<U, T>
+    void return_value(U&& value) {
+        outcome_.set(std::forward<U>(value));
+    }
+
+    [[nodiscard]] T take() {
+        if (failure)
+            std::rethrow_exception(std::exchange(failure, nullptr));
+        return outcome_.take();
+    }
+
+private:
+    stored<T> outcome_;
+};
+
+template <>
+class task_promise<void> final : public task_promise_base {
+public:
+    [[nodiscard]] task<void> get_return_object() noexcept;
+
+    void return_void() const noexcept {}
+
+    void take() {
+        if (failure)
+            std::rethrow_exception(std::exchange(failure, nullptr));
+    }
+};
+
+/// Owns a task's frame while it is awaited.
+template <class T>
+class task_awaiter {
+public:
+    using handle = std::coroutine_handle<task_promise<T>>;
+
+    explicit task_awaiter(handle awaited) noexcept : awaited_(awaited) {}
+
+    ~task_awaiter() { awaited_.destroy(); }
+
+    task_awaiter(const task_awaiter&) = delete;
+    task_awaiter& operator=(const task_awaiter&) = delete;
+
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+
+    template <std::derived_from<promise_base> Promise>
+    [[nodiscard]] std::coroutine_handle<>
+    await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        promise_base& parent = awaiting.promise();
+        promise_base& child = awaited_.promise();
+        child.continuation = &parent;
+        child.owner = parent.owner;
+        return parent.owner->hop(child);
+    }
+
+    T await_resume() { return awaited_.promise().take(); }
+
+private:
+    handle awaited_;
+};
+
+} // namespace detail
+
+template <class T = void>
+class [[nodiscard("a task does nothing until it is awaited")]] task {
+public:
+    using promise_type = detail::task_promise<T>;
+    using value_type = T;
+
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+
+    task& operator=(task&& other) noexcept {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+
+    ~task() {
+        if (frame_)
+            frame_.destroy();
+    }
+
+    /// Runs the task as part of the awaiting job. Once only: hence of an rvalue.
+    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept {
+        return detail::task_awaiter<T>(std::exchange(frame_, nullptr));
+    }
+
+    // The rest is for those who run a task as the root of a job of its own.
+
+    /// Makes `owner` ready to run this task; the frame stays this object's.
+    void start(job& owner) noexcept {
+        frame_.promise().owner = &owner;
+        owner.schedule(frame_.promise());
+    }
+
+    [[nodiscard]] bool done() const noexcept { return frame_ && frame_.done(); }
+
+    /// The exception with which a task that is done has ended, or null.
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept {
+        return frame_.promise().failure;
+    }
+
+    /// The result of a task that is done, or its exception.
+    T take() { return frame_.promise().take(); }
+
+private:
+    friend promise_type;
+
+    using handle = std::coroutine_handle<promise_type>;
+
+    explicit task(handle frame) noexcept : frame_(frame) {}
+
+    handle frame_;
+};
+
+namespace detail {
+
+template <class T>
+task<T> task_promise<T>::get_return_object() noexcept {
+    return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+
+inline task<void> task_promise<void>::get_return_object() noexcept {
+    return task<void>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+
+} // namespace detail
+
+} // namespace coracle
