@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Runs the benchmarks and prints their tables, in Markdown. The contestants take turns, round after
+# round, so that what else the machine does hits all of them. A server runs on core 0 and the load
+# on core 1; what counts is the CPU time of the server's process alone, within a window that
+# leaves out the set-up of the connections. `./dev bench` builds the programs and calls this.
+
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: run.sh [echo] [frames] [tasks] [OPTION...]
+Runs the named benchmarks, or all of them.
+  --rounds N              how often the echo servers take turns (default 7)
+  --connections "N..."    how many clients at once (default "1 64 1000")
+  --size BYTES            of a message (default 64)
+  --quick                 few and short rounds: a look, not a measurement
+  --programs FOLDER       where the programs are (default build/release/benchmarks)
+END
+}
+
+fail() {
+    printf 'run.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+benchmarks=()
+rounds=7
+connections='1 64 1000'
+size=64
+shrink=1
+programs=build/release/benchmarks
+while [ $# -gt 0 ]; do
+    case $1 in
+    echo | frames | tasks) benchmarks+=("$1") ;;
+    --quick) shrink=4 ;;
+    --rounds | --connections | --size | --programs)
+        [ $# -gt 1 ] || fail "$1 wants a value"
+        declare "${1#--}=$2"
+        shift
+        ;;
+    --help | -h) usage && exit ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+    shift
+done
+[ ${#benchmarks[@]} -gt 0 ] || benchmarks=(echo frames tasks)
+[ "$shrink" = 1 ] || rounds=2
+
+# --- Echo servers -------------------------------------------------------------------------------
+
+# NAME=COMMAND. The names of the yardsticks begin with "raw"; the tables' ratios are to them.
+servers=(
+    'raw epoll=raw_epoll_echo'
+    'raw io_uring, multishot=raw_uring_echo'
+    'raw io_uring, single-shot=raw_uring_echo --single-shot'
+    'Coracle io_uring=echo_server --backend io_uring'
+    'Coracle epoll=echo_server --backend epoll'
+)
+
+# A second core keeps the load out of the server's way; with one core alone there is no choice.
+on_core() {
+    local core=$1
+    shift
+    [ "$(nproc)" -gt 1 ] || core=0
+    exec taskset -c "$core" "$@"
+}
+
+# Prints the CPU microseconds of one request. A subshell: whatever happens, its end ends the server.
+measure_server() ( # COMMAND CLIENTS
+    read -ra command <<<"$1"
+    clients=$2
+    requests=60000
+    [ "$clients" -gt 1 ] || requests=12000
+    exec {output}< <(on_core 0 "$programs/${command[0]}" "${command[@]:1}")
+    server=$!
+    trap 'kill "$server" 2>/dev/null && wait "$server"' EXIT
+    read -r port <&"$output" || fail "$1 did not start"
+    (on_core 1 "$programs/echo_load" --port "${port#port=}" --server-process "$server" \
+        --connections "$clients" --size "$size" --requests $((requests / shrink))) |
+        sed -n 's/server_cpu_us_per_request=\([0-9.]*\).*/\1/p'
+)
+
+# Reads CLIENTS;NAME;FIGURE, ordered by round. A ratio is the median of the rounds' ratios, since a
+# round's figures saw the same machine; the better yardstick is the one of the smallest median.
+print_echo_table() {
+    awk -F ';' '
+    function median(values, count,    i, j, held) {
+        for (i = 2; i <= count; i++) {
+            held = values[i]
+            for (j = i - 1; j > 0 && values[j] > held; j--) values[j + 1] = values[j]
+            values[j + 1] = held
+        }
+        smallest = values[1]
+        largest = values[count]
+        return count % 2 ? values[(count + 1) / 2] : (values[count / 2] + values[count / 2 + 1]) / 2
+    }
+    function ratio(clients, name, yardstick,    i, ratios) {
+        for (i = 1; i <= seen[clients, name]; i++)
+            ratios[i] = figure[clients, name, i] / figure[clients, yardstick, i]
+        return median(ratios, seen[clients, name])
+    }
+    {
+        if (!($1 in known_clients)) { known_clients[$1]; all_clients[++clients_count] = $1 }
+        if (!($2 in known_names)) { known_names[$2]; names[++names_count] = $2 }
+        figure[$1, $2, ++seen[$1, $2]] = $3
+    }
+    END {
+        print "| clients | echo server               | median us | min us | max us | x best raw | x raw epoll |"
+        print "|--------:|---------------------------|----------:|-------:|-------:|-----------:|------------:|"
+        for (c = 1; c <= clients_count; c++) {
+            clients = all_clients[c]
+            best = names[1]
+            for (n = 1; n <= names_count; n++) {
+                name = names[n]
+                for (i = 1; i <= seen[clients, name]; i++) sorted[i] = figure[clients, name, i]
+                middle[name] = median(sorted, seen[clients, name])
+                low[name] = smallest
+                high[name] = largest
+                if (name ~ /^raw/ && middle[name] < middle[best]) best = name
+            }
+            for (n = 1; n <= names_count; n++) {
+                name = names[n]
+                printf "| %7d | %-25s | %9.2f | %6.2f | %6.2f | %10.3f | %11.3f |\n", clients, name,
+                    middle[name], low[name], high[name], ratio(clients, name, best),
+                    ratio(clients, name, "raw epoll")
+            }
+        }
+    }'
+}
+
+run_echo() {
+    local round clients each figure figures=
+    for ((round = 1; round <= rounds; round++)); do
+        for clients in $connections; do
+            for each in "${servers[@]}"; do
+                figure=$(measure_server "${each#*=}" "$clients") || figure=
+                [ -n "$figure" ] || fail "no figure for ${each%%=*} with $clients clients"
+                figures+="$clients;${each%%=*};$figure"$'\n'
+            done
+        done
+    done
+    printf 'CPU time of the server for each request: %s B, %s rounds, Linux %s, %s\n\n' "$size" \
+        "$rounds" "$(uname -r)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
+    printf %s "$figures" | print_echo_table
+}
+
+# --- All of them --------------------------------------------------------------------------------
+
+for benchmark in "${benchmarks[@]}"; do
+    case $benchmark in
+    echo) run_echo ;;
+    *) (on_core 1 "$programs/$benchmark" --rounds $((21 / shrink))) ;;
+    esac
+    echo
+done
