@@ -3,6 +3,8 @@
 # Flags of this directory and below. They are directory options, not target properties, so that
 # neither warnings nor sanitizers are exported to a consumer.
 
+set(CMAKE_CXX_EXTENSIONS OFF)
+
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     message(WARNING
         "g++ ${CMAKE_CXX_COMPILER_VERSION} builds Coracle and passes its tests, but it miscompiles "

@@ -15,6 +15,13 @@ if(CONSUMER STREQUAL "find_package")
     file(RENAME "${WORK_DIR}/installed" "${WORK_DIR}/moved")
     list(APPEND arguments "-DCMAKE_PREFIX_PATH=${WORK_DIR}/moved")
 
+    # The consumer's build type is his own affair, so let it be the other one.
+    if(BUILD_TYPE STREQUAL "Debug")
+        set(BUILD_TYPE Release)
+    else()
+        set(BUILD_TYPE Debug)
+    endif()
+
     file(GLOB_RECURSE installed_text "${WORK_DIR}/moved/*.cmake" "${WORK_DIR}/moved/*.hpp")
     foreach(file IN LISTS installed_text)
         file(STRINGS "${file}" lines)
