@@ -12,7 +12,7 @@ usage() {
     cat <<'END'
 usage: run.sh [echo] [frames] [tasks] [OPTION...]
 Runs the named benchmarks, or all of them.
-  --rounds N              how often the echo servers take turns (default 7)
+  --rounds N              how often the echo servers take turns (default 15)
   --connections "N..."    how many clients at once (default "1 64 1000")
   --size BYTES            of a message (default 64)
   --quick                 few and short rounds: a look, not a measurement
@@ -26,7 +26,7 @@ fail() {
 }
 
 benchmarks=()
-rounds=7
+rounds=
 connections='1 64 1000'
 size=64
 shrink=1
@@ -46,7 +46,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#benchmarks[@]} -gt 0 ] || benchmarks=(echo frames tasks)
-[ "$shrink" = 1 ] || rounds=2
+[ -n "$rounds" ] || rounds=$((15 / shrink))
 
 # --- Echo servers -------------------------------------------------------------------------------
 
@@ -71,8 +71,8 @@ on_core() {
 measure_server() ( # COMMAND CLIENTS
     read -ra command <<<"$1"
     clients=$2
-    requests=60000
-    [ "$clients" -gt 1 ] || requests=12000
+    requests=24000
+    [ "$clients" -gt 1 ] || requests=6000
     exec {output}< <(on_core 0 "$programs/${command[0]}" "${command[@]:1}")
     server=$!
     trap 'kill "$server" 2>/dev/null && wait "$server"' EXIT
