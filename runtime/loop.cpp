@@ -32,9 +32,18 @@ loop* loop::current_or_null() noexcept {
     return loop_of_this_thread;
 }
 
-void loop::turn() {
+void loop::run_jobs() noexcept {
     inbox_->run_all();
-    run_ready();
+    for (int resumed = 0; resumed < ready_budget; ++resumed) {
+        job* const next = ready_.pop();
+        if (!next)
+            return;
+        detail::inline_budget = detail::inline_budget_full;
+        next->resumption().resume();
+    }
+}
+
+void loop::collect() {
     if (!timers_.empty())
         timers_.advance(driver_->now());
     if (!ready_.empty() || !inbox_->empty() || !inbox_->fall_asleep()) {
@@ -43,16 +52,6 @@ void loop::turn() {
     }
     driver_->poll(ready_, timers_.next());
     inbox_->awake();
-}
-
-void loop::run_ready() noexcept {
-    for (int resumed = 0; resumed < ready_budget; ++resumed) {
-        job* const next = ready_.pop();
-        if (!next)
-            return;
-        detail::inline_budget = detail::inline_budget_full;
-        next->resumption().resume();
-    }
 }
 
 } // namespace coracle

@@ -47,8 +47,11 @@ public:
     [[nodiscard]] ready_queue& ready() noexcept { return ready_; }
 
 private:
-    void turn();
-    void run_ready() noexcept;
+    /// The first half of a turn: what was posted, then a number of the jobs that are ready.
+    void run_jobs() noexcept;
+
+    /// The second half: learns what has happened, and sleeps until something does.
+    void collect();
 
     /// The most jobs resumed in one turn, so that the kernel is asked often enough.
     static constexpr int ready_budget = 256;
@@ -88,8 +91,9 @@ template <class T>
 T loop::run(task<T> main) {
     detail::main_job job(ready_);
     main.start(job);
-    while (!job.ended())
-        turn();
+    // Not asked once more after the end: with nothing left to wake it, the driver would sleep.
+    for (run_jobs(); !job.ended(); run_jobs())
+        collect();
     return main.take();
 }
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+//
+// virtual_loop: the fixture of the runtime's tests. It has a loop on a virtual clock, and checks
+// when it goes that every frame is freed, no timer is armed and nothing is ready. Every test case
+// that runs a coroutine uses it, and so is a test of leaks as well.
+#pragma once
+
+#include "../support/virtual_clock.hpp"
+#include <coracle/memory/usage.hpp>
+#include <coracle/runtime/loop.hpp>
+#include <coracle/runtime/notice.hpp>
+#include <coracle/runtime/task.hpp>
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coracle::test {
+
+class virtual_loop {
+public:
+    virtual_loop() = default;
+    virtual_loop(const virtual_loop&) = delete;
+    virtual_loop& operator=(const virtual_loop&) = delete;
+
+    ~virtual_loop() {
+        CHECK(event_loop.timers().empty());
+        CHECK(event_loop.ready().empty());
+        CHECK(usage().live_frames == frames_before_);
+    }
+
+    /// Runs the task that `body()` gives, and keeps the captures of `body` alive meanwhile.
+    template <class Body>
+    auto run(Body body) {
+        return event_loop.run(body());
+    }
+
+private:
+    std::size_t frames_before_ = usage().live_frames;
+
+public:
+    virtual_clock clock;
+    coracle::loop event_loop{clock};
+};
+
+/// Collects the notices of every thread instead of printing them, while it lives. One at a time.
+class collected_notices {
+public:
+    collected_notices() noexcept : before_(set_notice_sink(collect)) { lines().clear(); }
+
+    ~collected_notices() { set_notice_sink(before_); }
+
+    collected_notices(const collected_notices&) = delete;
+    collected_notices& operator=(const collected_notices&) = delete;
+
+    /// Those so far, in order.
+    [[nodiscard]] static std::vector<std::string> all() {
+        const std::lock_guard guard(lock());
+        return lines();
+    }
+
+private:
+    static void collect(std::string_view line) noexcept {
+        const std::lock_guard guard(lock());
+        lines().emplace_back(line);
+    }
+
+    static std::mutex& lock() {
+        static std::mutex only;
+        return only;
+    }
+
+    static std::vector<std::string>& lines() {
+        static std::vector<std::string> only;
+        return only;
+    }
+
+    notice_sink before_;
+};
+
+/// What `awaited` throws, in its own words; "nothing" if it ends well.
+template <class T>
+task<std::string> failure_of(task<T> awaited) {
+    std::string words = "nothing";
+    try {
+        static_cast<void>(co_await std::move(awaited));
+    } catch (const std::exception& error) {
+        words = error.what();
+    }
+    co_return words;
+}
+
+/// Counts how many of its copies are alive: what a leaked or twice destroyed value changes.
+class counted {
+public:
+    explicit counted(int& alive) noexcept : alive_(&alive) { ++*alive_; }
+
+    counted(const counted& other) noexcept : alive_(other.alive_) { ++*alive_; }
+
+    counted& operator=(const counted&) = delete;
+
+    ~counted() { --*alive_; }
+
+private:
+    int* alive_;
+};
+
+} // namespace coracle::test
