@@ -53,6 +53,9 @@ protected:
     /// Ends the wait: the job becomes ready.
     void wake() noexcept;
 
+    /// Takes the begin back: there is nothing to wait for, and the frame goes on at once.
+    void resume_inline() noexcept;
+
     /// The frame has been resumed.
     void end() noexcept { waiter_ = nullptr; }
 
@@ -193,6 +196,10 @@ inline void leaf::begin(detail::promise_base& frame) noexcept {
 inline void leaf::wake() noexcept {
     waiter_->leaf_ = nullptr;
     waiter_->ready_->push(*waiter_);
+}
+
+inline void leaf::resume_inline() noexcept {
+    waiter_->leaf_ = nullptr;
 }
 
 inline void ready_queue::push(job& ready) noexcept {

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include "backend.hpp"
+
+#include "../memory/fatal.hpp"
+#include <fmt/format.h>
+
+namespace coracle {
+
+namespace {
+
+constinit thread_local backend* backend_of_this_thread = nullptr;
+
+bool is_read(opcode code) noexcept {
+    return code == opcode::read || code == opcode::read_vector;
+}
+
+bool is_write(opcode code) noexcept {
+    return code == opcode::write || code == opcode::write_vector;
+}
+
+} // namespace
+
+backend* backend::current() noexcept {
+    return backend_of_this_thread;
+}
+
+void backend::set_current(backend* now_current) noexcept {
+    backend_of_this_thread = now_current;
+}
+
+backend::~backend() {
+    if (in_flight_ > 0)
+        detail::fatal(fmt::format("the {} operations of a loop outlive it", in_flight_));
+    if (first_)
+        detail::fatal("a backend ended before its descriptors were detached");
+}
+
+bool backend::start(operation& started) noexcept {
+    detail::descriptor& target = started.target();
+    if (target.owner != this) {
+        if (target.owner) {
+            started.fail(error::wrong_loop);
+            return false;
+        }
+        attach(target);
+    }
+    if (target.write_cut_short && is_write(started.code())) {
+        started.fail(error::write_cut_short);
+        return false;
+    }
+    detail::lane& lane = started.lane();
+    if (!lane.idle()) {
+        if (is_read(started.code())) {
+            started.fail(std::make_error_code(std::errc::device_or_resource_busy));
+            return false;
+        }
+        lane.waiting.push(started);
+        return true;
+    }
+    lane.active = &started;
+    if (submit(started)) {
+        ++in_flight_;
+        return true;
+    }
+    lane.active = nullptr;
+    return false;
+}
+
+void backend::retire(operation& over) noexcept {
+    --in_flight_;
+    detail::descriptor& target = over.target();
+    detail::lane& lane = over.lane();
+    lane.active = nullptr;
+    over.complete();
+    while (operation* const next = lane.waiting.pop()) {
+        if (start(*next))
+            return;
+        next->complete();
+    }
+    if (target.closing && target.idle())
+        close(target);
+}
+
+void backend::stop(operation& unwanted) noexcept {
+    if (unwanted.lane().waiting.remove(unwanted)) {
+        unwanted.fail(detail::cancelled_code());
+        unwanted.complete();
+        return;
+    }
+    cancel(unwanted);
+}
+
+void backend::close(detail::descriptor& closed) noexcept {
+    if (!closed.idle()) {
+        closed.closing = true;
+        for (detail::lane* const lane : {&closed.in, &closed.out}) {
+            while (operation* const waiting = lane->waiting.pop()) {
+                waiting->fail(detail::cancelled_code());
+                waiting->complete();
+            }
+        }
+        for (operation* const active : {closed.in.active, closed.out.active}) {
+            if (active)
+                active->interrupt();
+        }
+        return;
+    }
+    detach(closed);
+    closed.provider->close(closed.handle);
+    delete &closed;
+}
+
+void backend::attach(detail::descriptor& added) noexcept {
+    added.owner = this;
+    added.previous = nullptr;
+    added.next = first_;
+    if (first_)
+        first_->previous = &added;
+    first_ = &added;
+    ++descriptors_;
+}
+
+void backend::detach(detail::descriptor& known) noexcept {
+    forget(known);
+    (known.previous ? known.previous->next : first_) = known.next;
+    if (known.next)
+        known.next->previous = known.previous;
+    known.owner = nullptr;
+    --descriptors_;
+}
+
+void backend::detach_all() noexcept {
+    while (first_)
+        detach(*first_);
+}
+
+} // namespace coracle

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// backend: the driver of a loop that also knows a kernel's way of doing operations.
+//
+// What all backends share is here: whose turn it is in a lane, and when a descriptor may be closed.
+// A kernel's part is four functions. `submit` and `cancel` never resume anything; when the kernel
+// has finished with an operation, the backend advances or fails it and calls `retire`.
+#pragma once
+
+#include "../runtime/driver.hpp"
+#include "descriptor.hpp"
+#include "operation.hpp"
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace coracle {
+
+struct context_options;
+
+struct backend : driver {
+    virtual ~backend();
+
+    [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+    /// The sockets that this kernel works with.
+    [[nodiscard]] virtual sockets& provider() noexcept { return sockets::native(); }
+
+    /// Takes an operation that is active in its lane. False if it is complete already.
+    [[nodiscard]] virtual bool submit(operation& started) noexcept = 0;
+
+    /// Asks for the end of an operation that `submit` has taken. Cannot fail and is never dropped.
+    virtual void cancel(operation& unwanted) noexcept = 0;
+
+    /// A descriptor without operations is about to be closed or given up.
+    virtual void forget(detail::descriptor&) noexcept {}
+
+    /// The backend of this thread; null outside of a context.
+    [[nodiscard]] static backend* current() noexcept;
+    static void set_current(backend* now_current) noexcept;
+
+    // For operations and sockets.
+
+    /// Gives an operation its turn, now or later. False if it is complete already.
+    [[nodiscard]] bool start(operation& started) noexcept;
+
+    /// Ends the waiting of an operation that has been started.
+    void stop(operation& unwanted) noexcept;
+
+    /// The socket of a descriptor is gone.
+    void close(detail::descriptor& closed) noexcept;
+
+    /// Has nothing to do with a descriptor any more, which has no operations.
+    void detach(detail::descriptor& known) noexcept;
+
+    /// The same for all: sockets may outlive the loop that used them.
+    void detach_all() noexcept;
+
+    [[nodiscard]] std::size_t operations_in_flight() const noexcept { return in_flight_; }
+
+    [[nodiscard]] std::size_t descriptors() const noexcept { return descriptors_; }
+
+protected:
+    backend() = default;
+
+    /// An operation taken by `submit` is over: its job becomes ready, and the next one in its lane
+    /// has its turn.
+    void retire(operation& over) noexcept;
+
+private:
+    void attach(detail::descriptor& added) noexcept;
+
+    detail::descriptor* first_ = nullptr;
+    std::size_t descriptors_ = 0;
+    std::size_t in_flight_ = 0; // taken by `submit` and not retired
+};
+
+namespace detail {
+
+/// A kind of backend: how it is called, and how one is made. `make` returns null and says why, in
+/// words that go after "because", where it does not work here and now.
+struct backend_kind {
+    std::string_view name;
+    std::unique_ptr<backend> (*make)(const context_options& options, std::string& reason);
+};
+
+/// All kinds that are built in, the best first.
+[[nodiscard]] std::span<const backend_kind> backend_kinds() noexcept;
+
+} // namespace detail
+
+} // namespace coracle

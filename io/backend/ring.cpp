@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "ring.hpp"
+
+#include "uring_constants.hpp"
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <thread>
+#include <unistd.h>
+
+namespace coracle::uring {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned default_entries = 256;
+constexpr unsigned default_user_entries = 128; // its memory counts against a user's memlock limit
+constexpr unsigned least_entries = 8;
+constexpr unsigned completions_per_request = 16;
+
+std::string describe(const char* what, int number) {
+    return fmt::format("{}: {}", what, std::strerror(number));
+}
+
+} // namespace
+
+ring::~ring() {
+    if (open_)
+        io_uring_queue_exit(&ring_);
+}
+
+bool ring::open(unsigned wanted_entries, std::string& reason) {
+    const unsigned usual = ::geteuid() == 0 ? default_entries : default_user_entries;
+    const int failure = set_up_within_limits(wanted_entries ? wanted_entries : usual);
+    if (failure != 0) {
+        reason = describe("io_uring_setup failed", -failure);
+        if (failure == -ENOMEM)
+            reason += " (the limit of locked memory, ulimit -l, may be too small)";
+        return false;
+    }
+    open_ = true;
+    io_uring_register_ring_fd(&ring_); // saves a look-up at each entry; without it, all works too
+    return knows_operations(reason) && round_trip(reason);
+}
+
+/// Where locked memory is short, a smaller ring will do; and what another ring has just given back
+/// is counted as locked for some time yet.
+int ring::set_up_within_limits(unsigned entries) noexcept {
+    for (unsigned size = entries; size >= least_entries; size /= 2) {
+        const int failure = set_up(size);
+        if (failure != -ENOMEM) {
+            reduced_to_ = failure == 0 && size != entries ? size : 0;
+            return failure;
+        }
+    }
+    int failure = -ENOMEM;
+    for (int tries = 0; failure == -ENOMEM && tries < 20; ++tries) {
+        std::this_thread::sleep_for(10ms);
+        failure = set_up(least_entries);
+    }
+    reduced_to_ = failure == 0 ? least_entries : 0;
+    return failure;
+}
+
+/// Down the ladder of what kernels can do: one thread that collects its completions itself; then no
+/// interrupts for completions (5.19); then plain.
+int ring::set_up(unsigned entries) noexcept {
+    constexpr unsigned always = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+    constexpr std::array ladder = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+            IORING_SETUP_TASKRUN_FLAG | always,
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | always,
+        always,
+    };
+    int failure = -EINVAL;
+    for (std::size_t step = 0; step < ladder.size() && failure == -EINVAL; ++step) {
+        io_uring_params parameters = {};
+        parameters.flags = ladder[step];
+        parameters.cq_entries = entries * completions_per_request;
+        failure = io_uring_queue_init_params(entries, &ring_, &parameters);
+    }
+    return failure;
+}
+
+bool ring::knows_operations(std::string& reason) noexcept {
+    constexpr unsigned needed_features = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
+    bool known = (ring_.features & needed_features) == needed_features;
+    io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
+    for (const int needed :
+         {IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_RECVMSG,
+          IORING_OP_SENDMSG, IORING_OP_READ, IORING_OP_ASYNC_CANCEL})
+        known = known && probe && io_uring_opcode_supported(probe, needed);
+    if (probe)
+        io_uring_free_probe(probe);
+    if (!known)
+        reason = "this kernel's io_uring lacks operations that are needed";
+    return known;
+}
+
+bool ring::round_trip(std::string& reason) noexcept {
+    io_uring_prep_nop(request());
+    const int failure = enter(1, 1s);
+    if (failure != 0) {
+        reason = describe("io_uring_enter failed", -failure);
+        return false;
+    }
+    bool answered = false;
+    collect([&answered](std::uint64_t, int, unsigned) { answered = true; });
+    if (!answered)
+        reason = "io_uring gave no answer to a request that does nothing";
+    return answered;
+}
+
+bool ring::needs_enter() const noexcept {
+    constexpr unsigned held_back = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
+    const unsigned flags = __atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED);
+    const bool tells = ring_.flags & IORING_SETUP_TASKRUN_FLAG;
+    return !tells || (flags & held_back) != 0;
+}
+
+/// Makes the requests visible to the kernel; returns how many there are.
+unsigned ring::publish() noexcept {
+    io_uring_sq& queue = ring_.sq;
+    const unsigned mask = *queue.kring_mask;
+    unsigned tail = *queue.ktail;
+    for (; queue.sqe_head != queue.sqe_tail; ++queue.sqe_head)
+        queue.array[tail++ & mask] = queue.sqe_head & mask;
+    __atomic_store_n(queue.ktail, tail, __ATOMIC_RELEASE);
+    return tail - __atomic_load_n(queue.khead, __ATOMIC_ACQUIRE);
+}
+
+int ring::enter(unsigned completions, std::chrono::nanoseconds limit) noexcept {
+    __kernel_timespec time = {};
+    io_uring_getevents_arg argument = {};
+    if (limit >= 0ns) {
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
+        time.tv_sec = seconds.count();
+        time.tv_nsec = (limit - seconds).count();
+        argument.ts = reinterpret_cast<std::uintptr_t>(&time);
+    }
+    unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+    if (ring_.enter_ring_fd != ring_.ring_fd)
+        flags |= IORING_ENTER_REGISTERED_RING;
+    if (ring_.features & feature_no_iowait)
+        flags |= enter_no_iowait;
+    const int answer =
+        io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), publish(), completions, flags,
+                        reinterpret_cast<sigset_t*>(&argument), sizeof argument);
+    if (answer >= 0 || answer == -ETIME || answer == -EINTR || answer == -EAGAIN ||
+        answer == -EBUSY)
+        return 0;
+    return answer;
+}
+
+} // namespace coracle::uring

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// ring: an io_uring, made as good as this kernel and this user's limits allow. Knows requests and
+// completions, not operations. Private to io/backend.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <liburing.h>
+#include <string>
+
+namespace coracle::uring {
+
+class ring {
+public:
+    ring() = default;
+    ring(const ring&) = delete;
+    ring& operator=(const ring&) = delete;
+    ~ring();
+
+    /// Makes the ring and tries it with a real round trip: a container may allow one and not the
+    /// other. `wanted_entries` 0 is a default. False, with the reason, if it cannot be had.
+    [[nodiscard]] bool open(unsigned wanted_entries, std::string& reason);
+
+    /// The size that was to be had, if it is smaller than what was wanted; else 0.
+    [[nodiscard]] unsigned reduced_to() const noexcept { return reduced_to_; }
+
+    /// Room for a request, or null if the queue is full: submit then.
+    [[nodiscard]] io_uring_sqe* request() noexcept { return io_uring_get_sqe(&ring_); }
+
+    /// Requests not yet given to the kernel.
+    [[nodiscard]] unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
+
+    /// Whether the kernel holds back completions until it is entered.
+    [[nodiscard]] bool needs_enter() const noexcept;
+
+    /// Gives the requests to the kernel, and waits for `completions` of them, at most for `limit`
+    /// (negative: for ever). Returns 0 or a negative error number; an interrupted wait, one that is
+    /// over, and a kernel that first wants its completions collected are none.
+    int enter(unsigned completions, std::chrono::nanoseconds limit) noexcept;
+
+    /// Calls `taken(user_data, answer, flags)` for each completion, then gives the room back.
+    template <class Function>
+    void collect(Function taken) {
+        unsigned head = 0;
+        unsigned count = 0;
+        io_uring_cqe* completion = nullptr;
+        io_uring_for_each_cqe(&ring_, head, completion) {
+            taken(completion->user_data, completion->res, completion->flags);
+            ++count;
+        }
+        io_uring_cq_advance(&ring_, count);
+    }
+
+    [[nodiscard]] bool completions_waiting() const noexcept {
+        return io_uring_cq_ready(&ring_) > 0;
+    }
+
+private:
+    [[nodiscard]] int set_up(unsigned entries) noexcept;
+    [[nodiscard]] int set_up_within_limits(unsigned entries) noexcept;
+    [[nodiscard]] bool round_trip(std::string& reason) noexcept;
+    [[nodiscard]] bool knows_operations(std::string& reason) noexcept;
+    unsigned publish() noexcept;
+
+    io_uring ring_ = {};
+    unsigned reduced_to_ = 0;
+    bool open_ = false;
+};
+
+} // namespace coracle::uring

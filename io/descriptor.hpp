@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+//
+// descriptor: a handle and what is known of it, in a place of its own that does not move.
+//
+// A socket object owns one and may be moved; operations and kernels refer to it. It has two lanes,
+// one for each direction, and at most one operation in a lane is with the kernel: so two writes
+// never interleave, and closing knows what is still under way. A descriptor whose socket is gone
+// lives on, closing, until its last operation has retired; only then is the handle closed, so no
+// operation can meet a recycled one.
+#pragma once
+
+#include "sockets.hpp"
+#include <cstdint>
+#include <utility>
+
+namespace coracle {
+
+struct backend;
+class operation;
+
+namespace detail {
+
+/// Operations that wait for something, in order. Intrusive: an operation is in one at most.
+class operation_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return !first_; }
+
+    void push(operation& added) noexcept;
+    void push_front(operation& added) noexcept;
+    [[nodiscard]] operation* pop() noexcept;
+
+    /// Takes an operation out of the queue. False if it is not in it.
+    bool remove(operation& removed) noexcept;
+
+private:
+    operation* first_ = nullptr;
+    operation* last_ = nullptr;
+};
+
+/// The operations of one direction: one that is under way, and those that wait for their turn.
+struct lane {
+    [[nodiscard]] bool idle() const noexcept { return !active; }
+
+    operation* active = nullptr;
+    operation_queue waiting;
+};
+
+struct descriptor {
+    descriptor(native_handle opened, sockets& by) noexcept : handle(opened), provider(&by) {}
+
+    descriptor(const descriptor&) = delete;
+    descriptor& operator=(const descriptor&) = delete;
+
+    static void* operator new(std::size_t bytes);
+    static void operator delete(void* block, std::size_t bytes) noexcept;
+
+    [[nodiscard]] bool idle() const noexcept { return in.idle() && out.idle(); }
+
+    native_handle handle;
+    sockets* provider;
+    backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
+    descriptor* next = nullptr;
+    descriptor* previous = nullptr; // among those of its owner
+    lane in;                        // read, accept
+    lane out;                       // write, connect
+    bool closing = false;           // the socket is gone, operations are not
+    bool write_cut_short = false;   // a part of a write went out, and the rest never will
+
+    // For backends that are told of readiness.
+    bool registered = false;
+    bool non_blocking = false;
+    bool readable = true; // unless the kernel said otherwise
+    bool writable = true;
+    bool hung_up = false; // the end of the stream is near: a short read does not mean empty
+};
+
+} // namespace detail
+
+/// Owns a descriptor; the base of streams and listeners.
+class socket {
+public:
+    socket() noexcept = default;
+    socket(native_handle handle, sockets& provider);
+
+    socket(socket&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+
+    socket& operator=(socket&& other) noexcept {
+        std::swap(state_, other.state_);
+        return *this;
+    }
+
+    ~socket() { close(); }
+
+    /// Closes it now; what is under way on it ends with operation_canceled first. The destructor
+    /// does the same.
+    void close() noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
+
+    /// The operating system's handle, which stays this object's; no_handle if closed.
+    [[nodiscard]] native_handle handle() const noexcept {
+        return state_ ? state_->handle : no_handle;
+    }
+
+    /// Gives the handle up, to be adopted by another loop or another library.
+    ///
+    /// errors   device_or_resource_busy if an operation is under way
+    [[nodiscard]] native_handle release();
+
+    // The rest is for operations.
+    [[nodiscard]] detail::descriptor* state() const noexcept { return state_; }
+
+protected:
+    /// The provider and handle of an open socket; throws bad_file_descriptor if it is closed.
+    [[nodiscard]] detail::descriptor& open_state() const;
+
+private:
+    detail::descriptor* state_ = nullptr;
+};
+
+} // namespace coracle

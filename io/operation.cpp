@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+//
+// What the operations make of a kernel's answers, the same for every kernel.
+#include "operation.hpp"
+
+#include "../memory/fatal.hpp"
+#include "../memory/sanitize.hpp"
+#include "backend.hpp"
+#include <algorithm>
+#include <type_traits>
+
+namespace coracle {
+
+// The buffers of a scattered read are looked at through the type of those of a gathered write.
+static_assert(sizeof(mutable_buffer) == sizeof(const_buffer) &&
+              std::is_standard_layout_v<mutable_buffer> && std::is_standard_layout_v<const_buffer>);
+
+const char* to_string(opcode code) noexcept {
+    switch (code) {
+    case opcode::accept:
+        return "accept";
+    case opcode::connect:
+        return "connect";
+    case opcode::read:
+    case opcode::read_vector:
+        return "read";
+    case opcode::write:
+    case opcode::write_vector:
+        return "write";
+    }
+    return "operation";
+}
+
+bool operation::submit(detail::promise_base& frame) noexcept {
+    backend* const kernel = backend::current();
+    if (!kernel)
+        detail::fatal("an operation was awaited outside of coracle::run");
+    if (frame.owner->cancelled()) {
+        error_ = detail::cancelled_code();
+        return false;
+    }
+    if (!target_) {
+        error_ = std::make_error_code(std::errc::bad_file_descriptor);
+        return false;
+    }
+    begin(frame);
+    if (kernel->start(*this))
+        return true;
+    if (--detail::inline_budget > 0) {
+        resume_inline();
+        return false;
+    }
+    wake(); // it is complete, but others have waited long enough
+    return true;
+}
+
+void operation::interrupt() noexcept {
+    if (interrupted_)
+        return;
+    interrupted_ = true;
+    target_->owner->stop(*this);
+}
+
+bool operation::advance(std::int64_t count) noexcept {
+    if (code_ == opcode::accept) {
+        done_ = count;
+        return true;
+    }
+    note_written(count);
+    done_ += count;
+    if (done_ >= goal_)
+        return true;
+    if (count == 0 && inbound()) {
+        if (done_ > 0)
+            error_ = error::unexpected_end;
+        return true;
+    }
+    if (interrupted_) {
+        fail(detail::cancelled_code());
+        return true;
+    }
+    return false;
+}
+
+/// Memory checkers do not see what a kernel writes.
+void operation::note_written(std::int64_t count) noexcept {
+    auto left = static_cast<std::size_t>(count);
+    if (code_ == opcode::read) {
+        detail::mark_written(static_cast<transfer_operation*>(this)->data(), left);
+    } else if (code_ == opcode::read_vector) {
+        std::array<vector_operation::part, vector_operation::most_parts> parts;
+        const std::size_t used = static_cast<vector_operation*>(this)->remaining(parts);
+        for (std::size_t i = 0; i < used; ++i) {
+            const std::size_t size = std::min(left, parts[i].size);
+            detail::mark_written(parts[i].data, size);
+            left -= size;
+        }
+    }
+}
+
+void operation::fail(std::error_code error) noexcept {
+    error_ = error;
+    if (!inbound() && done_ > 0)
+        target_->write_cut_short = true;
+}
+
+std::size_t vector_operation::remaining(std::span<part, most_parts> parts) const noexcept {
+    std::size_t skipped = static_cast<std::size_t>(done_);
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < count_ && used < parts.size(); ++i) {
+        const const_buffer& buffer = buffers_[i];
+        if (buffer.size() <= skipped) {
+            skipped -= buffer.size();
+            continue;
+        }
+        auto* const data = static_cast<const std::byte*>(buffer.data());
+        parts[used++] = {const_cast<std::byte*>(data + skipped), buffer.size() - skipped};
+        skipped = 0;
+    }
+    return used;
+}
+
+std::size_t vector_operation::total() const noexcept {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count_; ++i)
+        bytes += buffers_[i].size();
+    return bytes;
+}
+
+read_operation::read_operation(detail::descriptor* from, mutable_buffer into, bool exactly) noexcept
+    : transfer_operation(opcode::read, from, into.data(), into.size()) {
+    if (exactly)
+        goal_ = static_cast<std::int64_t>(into.size());
+    if (into.size() == 0)
+        settle(std::make_error_code(std::errc::invalid_argument));
+}
+
+result<std::size_t> read_operation::await_result() noexcept {
+    end();
+    if (error())
+        return error();
+    return static_cast<std::size_t>(done_);
+}
+
+read_vector_operation::read_vector_operation(detail::descriptor* from,
+                                             std::span<const mutable_buffer> into) noexcept
+    : vector_operation(opcode::read_vector, from,
+                       reinterpret_cast<const const_buffer*>(into.data()), into.size()) {
+    if (total() == 0)
+        settle(std::make_error_code(std::errc::invalid_argument));
+}
+
+result<std::size_t> read_vector_operation::await_result() noexcept {
+    end();
+    if (error())
+        return error();
+    return static_cast<std::size_t>(done_);
+}
+
+write_operation::write_operation(detail::descriptor* to, const_buffer from) noexcept
+    : transfer_operation(opcode::write, to, from.data(), from.size()) {
+    goal_ = static_cast<std::int64_t>(from.size());
+    if (from.size() == 0)
+        settle();
+}
+
+result<void> write_operation::await_result() noexcept {
+    end();
+    return error();
+}
+
+write_vector_operation::write_vector_operation(detail::descriptor* to,
+                                               std::span<const const_buffer> from) noexcept
+    : vector_operation(opcode::write_vector, to, from.data(), from.size()) {
+    goal_ = static_cast<std::int64_t>(total());
+    if (goal_ == 0)
+        settle();
+}
+
+result<void> write_vector_operation::await_result() noexcept {
+    end();
+    return error();
+}
+
+accept_operation::accept_operation(detail::descriptor* from) noexcept
+    : operation(opcode::accept, from), provider_(from ? from->provider : nullptr) {
+    done_ = no_handle;
+}
+
+result<socket> accept_operation::await_result() {
+    end();
+    if (error())
+        return error();
+    return socket(static_cast<native_handle>(done_), *provider_);
+}
+
+connect_operation::connect_operation(detail::descriptor* from, const address& peer) noexcept
+    : operation(opcode::connect, from), peer_(peer) {}
+
+result<void> connect_operation::await_result() noexcept {
+    end();
+    return error();
+}
+
+} // namespace coracle

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+//
+// operation: one request to a kernel. The awaitable is the operation; it lives in the awaiting
+// frame.
+//
+// What holds for all of them, so that a docstring names only what deviates:
+//
+// shape    sizes are in bytes; a buffer of 0 bytes is refused by reads (invalid_argument), since 0
+//          means end of stream, and writes of nothing are done at once
+// errors   std::system_error when awaited, a result with as_result; operation_canceled when the job
+//          was cancelled before it was done; any code of the operating system is passed on
+//          unchanged; what comes late but well is a success, also of a cancelled operation
+// owns     nothing: buffers are borrowed until the operation resumes
+// threads  on the thread of the loop that awaits; a socket keeps to the loop that used it first
+// life     neither copied nor moved once awaited; it retires only when the kernel has done with it,
+//          and destroying its frame before that stops the program with a message
+#pragma once
+
+#include "../runtime/loop.hpp"
+#include "../runtime/result.hpp"
+#include "buffer.hpp"
+#include "descriptor.hpp"
+#include "error.hpp"
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+
+namespace coracle {
+
+enum class opcode : std::uint8_t { accept, connect, read, read_vector, write, write_vector };
+
+[[nodiscard]] const char* to_string(opcode code) noexcept;
+
+class operation : public leaf {
+public:
+    [[nodiscard]] bool await_ready() const noexcept { return settled_; }
+
+    template <std::derived_from<detail::promise_base> Promise>
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return submit(awaiting.promise());
+    }
+
+    [[nodiscard]] opcode code() const noexcept { return code_; }
+
+    [[nodiscard]] detail::descriptor& target() const noexcept { return *target_; }
+
+    void interrupt() noexcept override;
+
+    // The rest is for backends.
+
+    /// The kernel did a part or all of it: `count` bytes, or the handle that came. True if it is
+    /// done; false if the rest must be submitted again.
+    [[nodiscard]] bool advance(std::int64_t count) noexcept;
+
+    /// The kernel refused it.
+    void fail(std::error_code error) noexcept;
+
+    /// Somebody has asked for its end.
+    [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
+
+    /// It has retired: its job becomes ready.
+    void complete() noexcept { wake(); }
+
+    /// Whether it takes from the socket, as reads and accepts do.
+    [[nodiscard]] bool inbound() const noexcept {
+        return code_ == opcode::accept || code_ == opcode::read || code_ == opcode::read_vector;
+    }
+
+    [[nodiscard]] detail::lane& lane() const noexcept {
+        return inbound() ? target_->in : target_->out;
+    }
+
+    operation* next = nullptr; // in the operation_queue that it is in
+
+protected:
+    operation(opcode code, detail::descriptor* target) noexcept
+        : leaf(to_string(code)), target_(target), code_(code) {}
+
+    operation(operation&&) noexcept = default;
+    ~operation() = default;
+
+    /// Nothing to ask a kernel for: done, or refused.
+    void settle(std::error_code error = {}) noexcept {
+        settled_ = true;
+        error_ = error;
+    }
+
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+
+    std::int64_t done_ = 0; // bytes so far, or the handle
+    std::int64_t goal_ = 0; // bytes that must be done; 0: whatever comes
+
+private:
+    [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
+    void note_written(std::int64_t count) noexcept;
+
+    detail::descriptor* target_;
+    std::error_code error_;
+    opcode code_;
+    bool settled_ = false;
+    bool interrupted_ = false;
+};
+
+/// Bytes to or from one buffer.
+class transfer_operation : public operation {
+public:
+    /// What is still to be done.
+    [[nodiscard]] std::byte* data() const noexcept { return data_ + done_; }
+
+    [[nodiscard]] std::size_t size() const noexcept {
+        return size_ - static_cast<std::size_t>(done_);
+    }
+
+protected:
+    transfer_operation(opcode code, detail::descriptor* target, const void* data, std::size_t size)
+        : operation(code, target),
+          data_(const_cast<std::byte*>(static_cast<const std::byte*>(data))), size_(size) {}
+
+private:
+    std::byte* data_;
+    std::size_t size_;
+};
+
+/// Bytes to or from several buffers, a few at a time.
+class vector_operation : public operation {
+public:
+    static constexpr std::size_t most_parts = 8; // handed to the kernel at once
+
+    struct part {
+        void* data;
+        std::size_t size;
+    };
+
+    /// The first parts of what is still to be done.
+    [[nodiscard]] std::size_t remaining(std::span<part, most_parts> parts) const noexcept;
+
+    /// Where a backend keeps what it hands to the kernel, for as long as that needs it.
+    struct alignas(8) scratch_space {
+        std::array<part, most_parts> parts;
+        std::array<std::byte, 64> header;
+    };
+
+    scratch_space scratch;
+
+protected:
+    vector_operation(opcode code, detail::descriptor* target, const const_buffer* buffers,
+                     std::size_t count) noexcept
+        : operation(code, target), buffers_(buffers), count_(count) {}
+
+    [[nodiscard]] std::size_t total() const noexcept;
+
+private:
+    const const_buffer* buffers_; // a mutable_buffer has the same layout: see operation.cpp
+    std::size_t count_;
+};
+
+/// The awaitable of stream::read and read_exactly. Gives the number of bytes.
+class [[nodiscard]] read_operation : public transfer_operation {
+public:
+    read_operation(detail::descriptor* from, mutable_buffer into, bool exactly) noexcept;
+
+    std::size_t await_resume() { return await_result().value(); }
+
+    [[nodiscard]] result<std::size_t> await_result() noexcept;
+};
+
+/// The awaitable of stream::read of several buffers. Gives the number of bytes.
+class [[nodiscard]] read_vector_operation : public vector_operation {
+public:
+    read_vector_operation(detail::descriptor* from, std::span<const mutable_buffer> into) noexcept;
+
+    std::size_t await_resume() { return await_result().value(); }
+
+    [[nodiscard]] result<std::size_t> await_result() noexcept;
+};
+
+/// The awaitable of stream::write.
+class [[nodiscard]] write_operation : public transfer_operation {
+public:
+    write_operation(detail::descriptor* to, const_buffer from) noexcept;
+
+    void await_resume() { await_result().value(); }
+
+    [[nodiscard]] result<void> await_result() noexcept;
+};
+
+/// The awaitable of stream::write of several buffers.
+class [[nodiscard]] write_vector_operation : public vector_operation {
+public:
+    write_vector_operation(detail::descriptor* to, std::span<const const_buffer> from) noexcept;
+
+    void await_resume() { await_result().value(); }
+
+    [[nodiscard]] result<void> await_result() noexcept;
+};
+
+/// Gives the handle of the next connection, as a socket.
+class [[nodiscard]] accept_operation : public operation {
+public:
+    explicit accept_operation(detail::descriptor* from) noexcept;
+
+    [[nodiscard]] socket await_resume() { return await_result().value(); }
+
+    [[nodiscard]] result<socket> await_result();
+
+private:
+    sockets* provider_; // the listener may be closed before this resumes
+};
+
+class [[nodiscard]] connect_operation : public operation {
+public:
+    connect_operation(detail::descriptor* from, const address& peer) noexcept;
+
+    void await_resume() { await_result().value(); }
+
+    [[nodiscard]] result<void> await_result() noexcept;
+
+    [[nodiscard]] const address& peer() const noexcept { return peer_; }
+
+    bool under_way = false; // for backends: the kernel has begun to connect
+
+    alignas(8) std::array<std::byte, 32> scratch; // for the platform's form of the address
+
+private:
+    address peer_;
+};
+
+} // namespace coracle

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+#include "stream.hpp"
+
+namespace coracle {
+
+void stream::shutdown(shutdown_direction direction) {
+    const detail::descriptor& open = open_state();
+    open.provider->shutdown(open.handle, direction);
+}
+
+} // namespace coracle

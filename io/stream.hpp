@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// stream: a connection that carries bytes in both directions, whatever it is made of.
+//
+// At most one read is under way at a time; writes take their turn in the order in which they were
+// awaited, so that two of them never interleave.
+#pragma once
+
+#include "buffer.hpp"
+#include "descriptor.hpp"
+#include "operation.hpp"
+#include <span>
+
+namespace coracle {
+
+class stream : public socket {
+public:
+    stream() noexcept = default;
+
+    explicit stream(socket connected) noexcept : socket(std::move(connected)) {}
+
+    /// Reads into `into`; resumes once at least one byte has arrived.
+    ///
+    /// shape    into: 1 byte or more. Gives 1..into.size(); 0 is end of stream
+    /// errors   operation_canceled, connection_reset, device_or_resource_busy if another read is
+    ///          under way; any other OS code unchanged
+    /// owns     borrows `into` until it resumes
+    /// cost     io_uring: 1 SQE. epoll: recv(2), and nothing else while data is there
+    /// source   recv(2), io_uring_prep_recv(3)
+    [[nodiscard]] read_operation read(mutable_buffer into) noexcept {
+        return read_operation(state(), into, false);
+    }
+
+    /// Reads until `into` is full.
+    ///
+    /// shape    into: 1 byte or more. Gives into.size(); 0 if the stream ended before the first
+    /// byte errors   as read; error::unexpected_end if the stream ends in the middle. Cancelled in
+    /// the
+    ///          middle, it has taken an unknown part from the stream
+    /// owns     borrows `into` until it resumes
+    [[nodiscard]] read_operation read_exactly(mutable_buffer into) noexcept {
+        return read_operation(state(), into, true);
+    }
+
+    /// Reads into several buffers, one after the other: scatter.
+    ///
+    /// shape    into: at least 1 byte in all. Gives the bytes read; 0 is end of stream
+    /// errors   as read
+    /// owns     borrows `into` and what it refers to until it resumes
+    /// source   readv(2), recvmsg(2)
+    [[nodiscard]] read_vector_operation read(std::span<const mutable_buffer> into) noexcept {
+        return read_vector_operation(state(), into);
+    }
+
+    /// Writes all of `from`, after the writes that were awaited before it.
+    ///
+    /// errors   operation_canceled, broken_pipe, connection_reset; error::write_cut_short if an
+    ///          earlier write was cancelled in its middle: then the stream can only be closed
+    /// owns     borrows `from` until it resumes
+    /// cost     io_uring: 1 SQE. epoll: send(2), and nothing else while there is room
+    /// source   send(2) with MSG_NOSIGNAL, io_uring_prep_send(3)
+    [[nodiscard]] write_operation write(const_buffer from) noexcept {
+        return write_operation(state(), from);
+    }
+
+    /// Writes all of several buffers, one after the other: gather.
+    ///
+    /// errors   as write
+    /// owns     borrows `from` and what it refers to until it resumes
+    /// source   writev(2), sendmsg(2)
+    [[nodiscard]] write_vector_operation write(std::span<const const_buffer> from) noexcept {
+        return write_vector_operation(state(), from);
+    }
+
+    /// Ends one direction or both: `write` sends the end of the stream after what was written, and
+    /// the peer may still answer; `read` makes reads give 0. At once, without waiting; a write that
+    /// is under way fails.
+    ///
+    /// errors   not_connected if the peer has reset the connection; bad_file_descriptor if closed
+    /// source   shutdown(2)
+    void shutdown(shutdown_direction direction);
+};
+
+} // namespace coracle

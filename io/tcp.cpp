@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "tcp.hpp"
+
+#include "../runtime/awaitable.hpp"
+#include "../runtime/notice.hpp"
+#include "../runtime/sleep.hpp"
+#include "backend.hpp"
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace coracle {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a listener waits for descriptors or memory to come back.
+constexpr auto starved_pause = 50ms;
+
+sockets& provider() noexcept {
+    backend* const current = backend::current();
+    return current ? current->provider() : sockets::native();
+}
+
+socket open_stream(address::family family) {
+    sockets& opener = provider();
+    const native_handle handle = opener.open_stream(family);
+    return socket(handle, opener);
+}
+
+/// The kernel has no room for another connection now, but may have later.
+bool is_shortage(std::error_code error) noexcept {
+    constexpr std::array shortages = {
+        std::errc::too_many_files_open,
+        std::errc::too_many_files_open_in_system,
+        std::errc::no_buffer_space,
+        std::errc::not_enough_memory,
+    };
+    return std::any_of(shortages.begin(), shortages.end(),
+                       [error](std::errc code) { return error == code; });
+}
+
+/// The connection at the head of the queue is gone; the listener is well. See accept(2).
+bool is_lost_connection(std::error_code error) noexcept {
+    constexpr std::array losses = {
+        std::errc::connection_aborted, std::errc::connection_reset, std::errc::protocol_error,
+        std::errc::no_protocol_option, std::errc::network_down,     std::errc::network_unreachable,
+        std::errc::host_unreachable,
+    };
+    return std::any_of(losses.begin(), losses.end(),
+                       [error](std::errc code) { return error == code; });
+}
+
+/// Reaches the options of a socket; throws if it is closed.
+int get_option(const socket& of, socket_option option) {
+    detail::descriptor* const open = of.state();
+    if (!open)
+        throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
+    return open->provider->get(open->handle, option);
+}
+
+void set_option(const socket& of, socket_option option, int value) {
+    detail::descriptor* const open = of.state();
+    if (!open)
+        throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
+    open->provider->set(open->handle, option, value);
+}
+
+int whole_seconds(std::chrono::seconds time) noexcept {
+    return static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, 32767));
+}
+
+task<tcp_stream> connect_socket(socket opened, address peer) {
+    co_await connect_operation(opened.state(), peer);
+    co_return tcp_stream(std::move(opened));
+}
+
+} // namespace
+
+task<tcp_stream> tcp_stream::connect(address peer) {
+    return connect_socket(open_stream(peer.kind()), peer);
+}
+
+task<tcp_stream> tcp_stream::connect(address peer, address local) {
+    socket opened = open_stream(peer.kind());
+    opened.state()->provider->bind(opened.handle(), local);
+    return connect_socket(std::move(opened), peer);
+}
+
+tcp_stream tcp_stream::adopt(native_handle connected) {
+    return tcp_stream(socket(connected, provider()));
+}
+
+address tcp_stream::local_address() const {
+    const detail::descriptor& open = open_state();
+    return open.provider->local_address(open.handle);
+}
+
+address tcp_stream::peer_address() const {
+    const detail::descriptor& open = open_state();
+    return open.provider->peer_address(open.handle);
+}
+
+void tcp_stream::set_no_delay(bool on) {
+    set_option(*this, socket_option::no_delay, on);
+}
+
+bool tcp_stream::no_delay() const {
+    return get_option(*this, socket_option::no_delay) != 0;
+}
+
+void tcp_stream::set_keep_alive(std::optional<keep_alive_options> options) {
+    if (options) {
+        set_option(*this, socket_option::keep_alive_idle_s, whole_seconds(options->idle));
+        set_option(*this, socket_option::keep_alive_interval_s, whole_seconds(options->interval));
+        set_option(*this, socket_option::keep_alive_count, options->probes);
+    }
+    set_option(*this, socket_option::keep_alive, options.has_value());
+}
+
+std::optional<keep_alive_options> tcp_stream::keep_alive() const {
+    if (get_option(*this, socket_option::keep_alive) == 0)
+        return std::nullopt;
+    keep_alive_options options;
+    options.idle = std::chrono::seconds(get_option(*this, socket_option::keep_alive_idle_s));
+    options.interval =
+        std::chrono::seconds(get_option(*this, socket_option::keep_alive_interval_s));
+    options.probes = get_option(*this, socket_option::keep_alive_count);
+    return options;
+}
+
+void tcp_stream::set_linger(std::optional<std::chrono::seconds> time) {
+    set_option(*this, socket_option::linger_s, time ? whole_seconds(*time) : -1);
+}
+
+std::optional<std::chrono::seconds> tcp_stream::linger() const {
+    const int time = get_option(*this, socket_option::linger_s);
+    if (time < 0)
+        return std::nullopt;
+    return std::chrono::seconds(time);
+}
+
+void tcp_stream::set_send_buffer_size(int bytes) {
+    set_option(*this, socket_option::send_buffer_bytes, bytes);
+}
+
+int tcp_stream::send_buffer_size() const {
+    return get_option(*this, socket_option::send_buffer_bytes);
+}
+
+void tcp_stream::set_receive_buffer_size(int bytes) {
+    set_option(*this, socket_option::receive_buffer_bytes, bytes);
+}
+
+int tcp_stream::receive_buffer_size() const {
+    return get_option(*this, socket_option::receive_buffer_bytes);
+}
+
+tcp_listener tcp_listener::bind(address local, const listen_options& options) {
+    socket opened = open_stream(local.kind());
+    set_option(opened, socket_option::reuse_address, options.reuse_address);
+    if (options.reuse_port)
+        set_option(opened, socket_option::reuse_port, 1);
+    if (local.is_v6())
+        set_option(opened, socket_option::only_v6, options.only_v6);
+    opened.state()->provider->bind(opened.handle(), local);
+    opened.state()->provider->listen(opened.handle(), options.backlog);
+    return tcp_listener(std::move(opened));
+}
+
+task<tcp_stream> tcp_listener::accept() {
+    for (;;) {
+        result<socket> accepted = co_await as_result(accept_operation(state()));
+        if (accepted) {
+            starved_ = false;
+            co_return tcp_stream(std::move(*accepted));
+        }
+        if (is_shortage(accepted.error())) {
+            if (!starved_)
+                notice(fmt::format("accepting pauses until there is room again: {}",
+                                   accepted.error().message()));
+            starved_ = true;
+            co_await sleep_for(starved_pause);
+        } else if (!is_lost_connection(accepted.error())) {
+            throw std::system_error(accepted.error(), "accept");
+        }
+    }
+}
+
+address tcp_listener::local_address() const {
+    const detail::descriptor& open = open_state();
+    return open.provider->local_address(open.handle);
+}
+
+} // namespace coracle

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// tcp_stream and tcp_listener: TCP over IPv4 and IPv6.
+#pragma once
+
+#include "../runtime/task.hpp"
+#include "address.hpp"
+#include "stream.hpp"
+#include <chrono>
+#include <optional>
+
+namespace coracle {
+
+/// When the kernel asks a silent peer whether it is still there.
+struct keep_alive_options {
+    std::chrono::seconds idle{60};     // silence before the first probe
+    std::chrono::seconds interval{10}; // between probes
+    int probes = 6;                    // unanswered ones before the connection is given up
+};
+
+/// A TCP connection.
+class tcp_stream : public stream {
+public:
+    tcp_stream() noexcept = default;
+
+    explicit tcp_stream(socket connected) noexcept : stream(std::move(connected)) {}
+
+    /// Connects to `peer`.
+    ///
+    /// errors   connection_refused, host_unreachable, timed_out, operation_canceled;
+    ///          too_many_files_open
+    [[nodiscard]] static task<tcp_stream> connect(address peer);
+
+    /// The same from a local address.
+    [[nodiscard]] static task<tcp_stream> connect(address peer, address local);
+
+    /// Takes over a connected socket that was opened elsewhere or released.
+    [[nodiscard]] static tcp_stream adopt(native_handle connected);
+
+    [[nodiscard]] address local_address() const;
+    [[nodiscard]] address peer_address() const;
+
+    /// Sends small writes at once instead of waiting for more (TCP_NODELAY).
+    void set_no_delay(bool on);
+    [[nodiscard]] bool no_delay() const;
+
+    /// Has the kernel notice a peer that is gone; nullopt turns it off.
+    void set_keep_alive(std::optional<keep_alive_options> options);
+    [[nodiscard]] std::optional<keep_alive_options> keep_alive() const;
+
+    /// What closing does with bytes not yet sent: nullopt, the default, sends them in the
+    /// background; zero drops them and resets the connection.
+    void set_linger(std::optional<std::chrono::seconds> time);
+    [[nodiscard]] std::optional<std::chrono::seconds> linger() const;
+
+    /// The kernel's buffers, in bytes. Linux doubles what is set and tells the double.
+    void set_send_buffer_size(int bytes);
+    [[nodiscard]] int send_buffer_size() const;
+    void set_receive_buffer_size(int bytes);
+    [[nodiscard]] int receive_buffer_size() const;
+};
+
+struct listen_options {
+    int backlog = 1024;        // connections that wait for accept; the system may allow fewer
+    bool reuse_address = true; // bind although connections of an earlier listener linger
+    bool reuse_port = false;   // let several listeners share the port
+    bool only_v6 = false;      // an IPv6 listener that takes no IPv4 connections
+};
+
+/// Accepts TCP connections.
+class tcp_listener : public socket {
+public:
+    tcp_listener() noexcept = default;
+
+    /// Binds to `local` and listens. Port 0 lets the system choose: see local_address. May be
+    /// called outside of a context too.
+    ///
+    /// errors   address_in_use, permission_denied, address_not_available; the text names `local`
+    [[nodiscard]] static tcp_listener bind(address local, const listen_options& options = {});
+
+    /// Waits for the next connection.
+    ///
+    /// Where descriptors or memory have run out it says so once, pauses and tries again, and a
+    /// connection that has failed before it was taken is passed over: neither ends a server.
+    ///
+    /// errors   operation_canceled; any other OS code unchanged
+    /// source   accept4(2), io_uring_prep_accept(3)
+    [[nodiscard]] task<tcp_stream> accept();
+
+    [[nodiscard]] address local_address() const;
+
+private:
+    explicit tcp_listener(socket bound) noexcept : socket(std::move(bound)) {}
+
+    bool starved_ = false; // has said that descriptors have run out
+};
+
+} // namespace coracle
