@@ -49,7 +49,7 @@ library='memory runtime io'
     files $library examples | grep -vE '^(io/backend/|memory/page_)' |
         matching '^ *# *(el)?if.*(__linux__|__unix__|_WIN32|__APPLE__|__FreeBSD__)' |
         rule 'Conditions on the system outside io/backend/ and memory/page_*'
-    files tests | matching 'sleep_for *\(|sleep_until *\(|\busleep *\(' |
+    files tests | matching 'this_thread::sleep|usleep *\(|nanosleep *\(' |
         rule 'Tests that sleep'
     files $library examples tests benchmarks | xargs -r awk -f cmake/check_awaits.awk |
         rule 'co_await in a condition, which g++ 12 miscompiles: await first, then test'
