@@ -15,11 +15,19 @@
 
 #include <cstddef>
 
+// GCC says it by macros, Clang by features.
 #if defined(__SANITIZE_ADDRESS__)
 #define CORACLE_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define CORACLE_THREAD_SANITIZER 1
+#endif
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(CORACLE_ADDRESS_SANITIZER)
 #define CORACLE_ADDRESS_SANITIZER 1
+#endif
+#if __has_feature(thread_sanitizer) && !defined(CORACLE_THREAD_SANITIZER)
+#define CORACLE_THREAD_SANITIZER 1
 #endif
 #if __has_feature(memory_sanitizer)
 #define CORACLE_MEMORY_SANITIZER 1

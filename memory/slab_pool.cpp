@@ -57,11 +57,13 @@ constinit shared_counter slab_bytes{0};
 constinit std::atomic<slab_pool*> all_pools{nullptr};
 constinit thread_local bool thread_is_ending = false;
 
+/// Where a pool is kept: a multiple of every page size, and only its first page is ever touched.
+constexpr std::size_t pool_bytes = 64 * 1024;
+static_assert(sizeof(slab_pool) <= pool_bytes);
+
 slab_pool* make_pool() {
     // A pool lives as long as the process, so its pages are never given back.
-    constexpr std::size_t page_bytes = 4096;
-    constexpr std::size_t pool_bytes = (sizeof(slab_pool) + page_bytes - 1) & ~(page_bytes - 1);
-    auto* pool = ::new (map_pages(pool_bytes, page_bytes)) slab_pool;
+    auto* pool = ::new (map_pages(pool_bytes, pool_bytes)) slab_pool;
     pool->try_hold();
     slab_pool* first = all_pools.load(std::memory_order_relaxed);
     do {

@@ -107,15 +107,10 @@ TEST_CASE("slab_pool: trimming keeps the order of what is left" * doctest::skip(
 
 TEST_CASE("slab_pool: without memory it throws, and goes on once there is some" *
           doctest::skip(!pool_is_on)) {
-#if defined(CORACLE_ADDRESS_SANITIZER) || defined(__SANITIZE_THREAD__) || defined(CORACLE_VALGRIND)
+#if defined(CORACLE_ADDRESS_SANITIZER) || defined(CORACLE_THREAD_SANITIZER) ||                     \
+    defined(CORACLE_VALGRIND)
     MESSAGE("skipped: a sanitizer cannot live with a limit on the address space");
 #else
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-    MESSAGE("skipped: a sanitizer cannot live with a limit on the address space");
-    return;
-#endif
-#endif
     const child_outcome outcome = in_child_process([] {
         const rlimit limit{512 << 20, 512 << 20};
         if (::setrlimit(RLIMIT_AS, &limit) != 0) {
