@@ -33,28 +33,28 @@ struct c_library {
 
 template <class Allocator, std::size_t Bytes>
 double measure_pairs() {
-    return benchmark::nanoseconds_each(batch * batches, [] {
-        for (std::size_t i = 0; i < batch * batches; ++i) {
-            void* frame = Allocator::take(Bytes);
-            benchmark::keep(frame);
-            Allocator::give(frame, Bytes);
-        }
-    });
+    const benchmark::stopwatch watch;
+    for (std::size_t i = 0; i < batch * batches; ++i) {
+        void* frame = Allocator::take(Bytes);
+        benchmark::keep(frame);
+        Allocator::give(frame, Bytes);
+    }
+    return watch.nanoseconds_each(batch * batches);
 }
 
 template <class Allocator, std::size_t Bytes>
 double measure_batches() {
-    return benchmark::nanoseconds_each(batch * batches, [] {
-        std::array<void*, batch> frames;
-        for (std::size_t i = 0; i < batches; ++i) {
-            for (void*& frame : frames) {
-                frame = Allocator::take(Bytes);
-                benchmark::keep(frame);
-            }
-            for (void* frame : frames)
-                Allocator::give(frame, Bytes);
+    std::array<void*, batch> frames;
+    const benchmark::stopwatch watch;
+    for (std::size_t i = 0; i < batches; ++i) {
+        for (void*& frame : frames) {
+            frame = Allocator::take(Bytes);
+            benchmark::keep(frame);
         }
-    });
+        for (void* frame : frames)
+            Allocator::give(frame, Bytes);
+    }
+    return watch.nanoseconds_each(batch * batches);
 }
 
 template <std::size_t Bytes, class Allocator>

@@ -8,13 +8,12 @@
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task_group.hpp>
 
-#include <array>
+#include <chrono>
 #include <cstddef>
 #include <random>
 
 namespace {
 
-using namespace std::chrono_literals;
 using coracle::task;
 
 constexpr std::size_t repetitions = 200'000;
@@ -28,24 +27,11 @@ constexpr std::size_t repetitions = 200'000;
     co_return 1;
 }
 
-/// The nanoseconds of each of `count` things, where the work itself awaits.
-class stopwatch {
-public:
-    double nanoseconds_each(std::size_t count) const {
-        const std::chrono::duration<double, std::nano> taken =
-            std::chrono::steady_clock::now() - started_;
-        return taken.count() / static_cast<double>(count);
-    }
-
-private:
-    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-};
-
 task<double> start_and_finish() {
     constexpr std::size_t batch = 64;
     constexpr std::size_t batches = repetitions / batch;
     auto body = [](coracle::task_group& group) -> task<double> {
-        const stopwatch watch;
+        const benchmark::stopwatch watch;
         for (std::size_t i = 0; i < batches; ++i) {
             for (std::size_t j = 0; j < batch; ++j)
                 group.start(nothing());
@@ -57,14 +43,14 @@ task<double> start_and_finish() {
 }
 
 task<double> yield_often() {
-    const stopwatch watch;
+    const benchmark::stopwatch watch;
     for (std::size_t i = 0; i < repetitions; ++i)
         co_await coracle::yield();
     co_return watch.nanoseconds_each(repetitions);
 }
 
 task<double> await_children() {
-    const stopwatch watch;
+    const benchmark::stopwatch watch;
     std::size_t sum = 0;
     for (std::size_t i = 0; i < repetitions; ++i)
         sum += co_await one();
@@ -101,7 +87,7 @@ task<double> set_and_cancel_timers() {
     for (std::size_t i = 0; i < pending; ++i)
         wheel.add(waiting[i], deadlines[i]);
     idle_timer measured;
-    const stopwatch watch;
+    const benchmark::stopwatch watch;
     for (std::size_t i = 0; i < repetitions; ++i) {
         wheel.add(measured, deadlines[i]);
         measured.disarm();
