@@ -11,6 +11,20 @@ namespace coracle {
 
 namespace detail {
 
+/// `delay` in nanoseconds; as many as there can be where it is longer, such as hours::max(), whose
+/// plain conversion would overflow into the past.
+template <class Representation, class Period>
+[[nodiscard]] constexpr std::chrono::nanoseconds
+saturated(std::chrono::duration<Representation, Period> delay) noexcept {
+    using std::chrono::nanoseconds;
+    using approximate = std::chrono::duration<double, std::nano>;
+    if (approximate(delay) >= approximate(nanoseconds::max()))
+        return nanoseconds::max();
+    if (approximate(delay) <= approximate(nanoseconds::min()))
+        return nanoseconds::min();
+    return std::chrono::duration_cast<nanoseconds>(delay);
+}
+
 /// `delay` after now; time_point::max() where that is beyond what the clock can say.
 [[nodiscard]] inline time_point after(std::chrono::nanoseconds delay) {
     const time_point present = now();
@@ -68,8 +82,9 @@ private:
 }
 
 /// Suspends for `delay` at least, from now on. Zero and less: until the next turn of the loop.
-[[nodiscard]] inline sleep_operation sleep_for(std::chrono::nanoseconds delay) {
-    return sleep_operation(detail::after(delay));
+template <class Representation, class Period>
+[[nodiscard]] sleep_operation sleep_for(std::chrono::duration<Representation, Period> delay) {
+    return sleep_operation(detail::after(detail::saturated(delay)));
 }
 
 /// The awaitable of yield.

@@ -82,9 +82,10 @@ task<await_result_t<Awaitable>> with_deadline(time_point deadline, Awaitable awa
 
 /// The same with a deadline `limit` from now, that is, from the call:
 /// `co_await with_timeout(5s, peer.read(buffer))`.
-template <awaitable Awaitable>
-task<await_result_t<Awaitable>> with_timeout(std::chrono::nanoseconds limit, Awaitable awaited) {
-    return with_deadline(detail::after(limit), std::move(awaited));
+template <class Representation, class Period, awaitable Awaitable>
+task<await_result_t<Awaitable>> with_timeout(std::chrono::duration<Representation, Period> limit,
+                                             Awaitable awaited) {
+    return with_deadline(detail::after(detail::saturated(limit)), std::move(awaited));
 }
 
 /// Awaits `awaited` to its own end even if the awaiting job has been or is being cancelled: for
