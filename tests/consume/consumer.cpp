@@ -1,18 +1,45 @@
 // SPDX-License-Identifier: MIT
 //
-// The consumer that each way of consuming Coracle builds and runs. It links the whole library, and
-// holds one line that our own warnings would refuse, so that a leaked -Wconversion is noticed.
+// The consumer that each way of consuming Coracle builds and runs: four bytes there and back over
+// loopback, so that all of the library is linked and used. It holds one line that our own warnings
+// would refuse, so that a leaked -Wconversion is noticed.
 
 #include <coracle/coracle.hpp>
 
-#include <coracle/memory/usage.hpp>
-
+#include <array>
+#include <cstddef>
 #include <cstdio>
+
+using namespace coracle;
+
+namespace {
+
+task<> echo_once(tcp_listener& listener) {
+    tcp_stream peer = co_await listener.accept();
+    std::array<std::byte, 4> buffer{};
+    co_await peer.read_exactly(buffer);
+    co_await peer.write(buffer);
+}
+
+task<bool> comes_back(tcp_listener& listener) {
+    std::array<std::byte, 4> const sent{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
+    std::array<std::byte, 4> received{};
+    auto session = [&](task_group& group) -> task<> {
+        group.start(echo_once(listener));
+        tcp_stream stream = co_await tcp_stream::connect(listener.local_address());
+        co_await stream.write(sent);
+        co_await stream.read_exactly(received);
+    };
+    co_await with_task_group(session);
+    co_return sent == received;
+}
+
+} // namespace
 
 int main(int argument_count, char**) {
     short const narrowed = argument_count;
-    void* frame = coracle::allocate_frame(200);
-    coracle::deallocate_frame(frame, 200);
-    std::puts(to_string(coracle::usage()).c_str());
-    return narrowed == 1 ? 0 : 1;
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    bool const succeeded = run(comes_back(listener));
+    std::puts(succeeded ? "four bytes came back" : "other bytes came back");
+    return succeeded && narrowed == 1 ? 0 : 1;
 }
