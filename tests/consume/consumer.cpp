@@ -22,7 +22,7 @@ task<> echo_once(tcp_listener& listener) {
 }
 
 task<bool> comes_back(tcp_listener& listener) {
-    std::array<std::byte, 4> const sent{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
+    const std::array<std::byte, 4> sent{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
     std::array<std::byte, 4> received{};
     auto session = [&](task_group& group) -> task<> {
         group.start(echo_once(listener));
@@ -37,9 +37,9 @@ task<bool> comes_back(tcp_listener& listener) {
 } // namespace
 
 int main(int argument_count, char**) {
-    short const narrowed = argument_count;
+    const short narrowed = argument_count;
     tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
-    bool const succeeded = run(comes_back(listener));
+    const bool succeeded = run(comes_back(listener));
     std::puts(succeeded ? "four bytes came back" : "other bytes came back");
     return succeeded && narrowed == 1 ? 0 : 1;
 }

@@ -23,23 +23,33 @@ bool ran_nothing = false;
 
 /// Notices a run in which no test case passed the filters.
 struct empty_run_listener : doctest::IReporter {
-    explicit empty_run_listener(doctest::ContextOptions const&) {}
+    explicit empty_run_listener(const doctest::ContextOptions&) {}
 
-    void test_run_end(doctest::TestRunStats const& stats) override {
+    void test_run_end(const doctest::TestRunStats& stats) override {
         ran_nothing = stats.numTestCasesPassingFilters == 0;
     }
 
-    void report_query(doctest::QueryData const&) override {}
+    void report_query(const doctest::QueryData&) override {}
+
     void test_run_start() override {}
-    void test_case_start(doctest::TestCaseData const&) override {}
-    void test_case_reenter(doctest::TestCaseData const&) override {}
-    void test_case_end(doctest::CurrentTestCaseStats const&) override {}
-    void test_case_exception(doctest::TestCaseException const&) override {}
-    void subcase_start(doctest::SubcaseSignature const&) override {}
+
+    void test_case_start(const doctest::TestCaseData&) override {}
+
+    void test_case_reenter(const doctest::TestCaseData&) override {}
+
+    void test_case_end(const doctest::CurrentTestCaseStats&) override {}
+
+    void test_case_exception(const doctest::TestCaseException&) override {}
+
+    void subcase_start(const doctest::SubcaseSignature&) override {}
+
     void subcase_end() override {}
-    void log_assert(doctest::AssertData const&) override {}
-    void log_message(doctest::MessageData const&) override {}
-    void test_case_skipped(doctest::TestCaseData const&) override {}
+
+    void log_assert(const doctest::AssertData&) override {}
+
+    void log_message(const doctest::MessageData&) override {}
+
+    void test_case_skipped(const doctest::TestCaseData&) override {}
 };
 
 REGISTER_LISTENER("empty_run", 1, empty_run_listener);
@@ -47,8 +57,8 @@ REGISTER_LISTENER("empty_run", 1, empty_run_listener);
 /// Whether the backend that CORACLE_BACKEND asks for works here; says why where it does not.
 bool backend_works() {
 #ifdef CORACLE_TEST_BACKENDS
-    if (char const* name = std::getenv("CORACLE_BACKEND")) {
-        coracle::backend_status const status = coracle::probe_backend(name);
+    if (const char* name = std::getenv("CORACLE_BACKEND")) {
+        const coracle::backend_status status = coracle::probe_backend(name);
         if (!status.works)
             std::printf("skipped, because %s\n", status.reason.c_str());
         return status.works;
@@ -64,7 +74,7 @@ int main(int argument_count, char** arguments) {
         return exit_code_skipped;
 
     doctest::Context context(argument_count, arguments);
-    int const exit_code = context.run();
+    const int exit_code = context.run();
     if (ran_nothing) {
         std::fprintf(stderr, "no test case matches the filters\n");
         return EXIT_FAILURE;
