@@ -24,8 +24,15 @@ namespace {
 /// carving more would make memory resident that may never be used.
 constexpr std::size_t carve_bytes = 4096;
 
+/// How far apart blocks lie: large ones an odd number of cache lines, so that what is touched of
+/// each, its beginning, does not fall into the same few sets of the cache.
+constexpr std::size_t stride_of(std::size_t size_class) noexcept {
+    const std::size_t bytes = block_bytes_of(size_class);
+    return bytes < 1024 ? bytes : bytes | smallest_block_bytes;
+}
+
 constexpr std::size_t blocks_per_chunk(std::size_t size_class) noexcept {
-    return (chunk_bytes - sizeof(slab_chunk)) / block_bytes_of(size_class);
+    return (chunk_bytes - sizeof(slab_chunk)) / stride_of(size_class);
 }
 
 static_assert(blocks_per_chunk(size_class_count - 1) > 1);
@@ -212,15 +219,15 @@ slab_chunk* slab_pool::map_chunk(std::size_t size_class) {
 
 void slab_pool::carve(bin& into) noexcept {
     slab_chunk* chunk = into.carving;
-    const std::size_t block_bytes = block_bytes_of(chunk->size_class);
+    const std::size_t stride = stride_of(chunk->size_class);
     const std::size_t all_blocks = blocks_per_chunk(chunk->size_class);
     const std::size_t begin = chunk->carved_blocks;
     const std::size_t end =
-        std::min(all_blocks, begin + std::max<std::size_t>(1, carve_bytes / block_bytes));
+        std::min(all_blocks, begin + std::max<std::size_t>(1, carve_bytes / stride));
     auto* blocks = reinterpret_cast<std::byte*>(chunk + 1);
     // Backwards, so that the list hands them out in the order of their addresses.
     for (std::size_t index = end; index-- > begin;) {
-        auto* block = reinterpret_cast<free_block*>(blocks + index * block_bytes);
+        auto* block = reinterpret_cast<free_block*>(blocks + index * stride);
         link(block, into.free_list);
         into.free_list = block;
     }
