@@ -106,7 +106,7 @@ void backend::close(detail::descriptor& closed) noexcept {
         return;
     }
     detach(closed);
-    closed.provider->close(closed.handle);
+    closed.opened_by->close(closed.handle);
     delete &closed;
 }
 

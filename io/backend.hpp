@@ -24,8 +24,8 @@ struct backend : driver {
 
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
-    /// The sockets that this kernel works with.
-    [[nodiscard]] virtual sockets& provider() noexcept { return sockets::native(); }
+    /// Where the sockets that this kernel works with are opened.
+    [[nodiscard]] virtual network& sockets() noexcept { return network::native(); }
 
     /// Takes an operation that is active in its lane. False if it is complete already.
     [[nodiscard]] virtual bool submit(operation& started) noexcept = 0;

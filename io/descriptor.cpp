@@ -2,11 +2,9 @@
 #include "descriptor.hpp"
 
 #include "../memory/frame_allocator.hpp"
-#include "backend.hpp"
+#include "operation.hpp"
 
-namespace coracle {
-
-namespace detail {
+namespace coracle::detail {
 
 void operation_queue::push(operation& added) noexcept {
     added.next = nullptr;
@@ -52,46 +50,4 @@ void descriptor::operator delete(void* block, std::size_t bytes) noexcept {
     deallocate_frame(block, bytes);
 }
 
-} // namespace detail
-
-socket::socket(native_handle handle, sockets& provider) {
-    try {
-        state_ = new detail::descriptor(handle, provider);
-    } catch (...) {
-        provider.close(handle);
-        throw;
-    }
-}
-
-void socket::close() noexcept {
-    detail::descriptor* const closed = std::exchange(state_, nullptr);
-    if (!closed)
-        return;
-    if (closed->owner) {
-        closed->owner->close(*closed);
-        return;
-    }
-    closed->provider->close(closed->handle);
-    delete closed;
-}
-
-native_handle socket::release() {
-    detail::descriptor& given = open_state();
-    if (!given.idle())
-        throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
-                                "a socket was released while an operation is under way");
-    if (given.owner)
-        given.owner->detach(given);
-    const native_handle handle = given.handle;
-    delete std::exchange(state_, nullptr);
-    return handle;
-}
-
-detail::descriptor& socket::open_state() const {
-    if (!state_)
-        throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor),
-                                "the socket is closed");
-    return *state_;
-}
-
-} // namespace coracle
+} // namespace coracle::detail

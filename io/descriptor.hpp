@@ -9,9 +9,8 @@
 // operation can meet a recycled one.
 #pragma once
 
-#include "sockets.hpp"
-#include <cstdint>
-#include <utility>
+#include "network.hpp"
+#include <cstddef>
 
 namespace coracle {
 
@@ -46,7 +45,7 @@ struct lane {
 };
 
 struct descriptor {
-    descriptor(native_handle opened, sockets& by) noexcept : handle(opened), provider(&by) {}
+    descriptor(native_handle opened, network& by) noexcept : handle(opened), opened_by(&by) {}
 
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
@@ -57,7 +56,7 @@ struct descriptor {
     [[nodiscard]] bool idle() const noexcept { return in.idle() && out.idle(); }
 
     native_handle handle;
-    sockets* provider;
+    network* opened_by;
     backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
     descriptor* next = nullptr;
     descriptor* previous = nullptr; // among those of its owner
@@ -75,47 +74,5 @@ struct descriptor {
 };
 
 } // namespace detail
-
-/// Owns a descriptor; the base of streams and listeners.
-class socket {
-public:
-    socket() noexcept = default;
-    socket(native_handle handle, sockets& provider);
-
-    socket(socket&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-
-    socket& operator=(socket&& other) noexcept {
-        std::swap(state_, other.state_);
-        return *this;
-    }
-
-    ~socket() { close(); }
-
-    /// Closes it now; what is under way on it ends with operation_canceled first. The destructor
-    /// does the same.
-    void close() noexcept;
-
-    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
-
-    /// The operating system's handle, which stays this object's; no_handle if closed.
-    [[nodiscard]] native_handle handle() const noexcept {
-        return state_ ? state_->handle : no_handle;
-    }
-
-    /// Gives the handle up, to be adopted by another loop or another library.
-    ///
-    /// errors   device_or_resource_busy if an operation is under way
-    [[nodiscard]] native_handle release();
-
-    // The rest is for operations.
-    [[nodiscard]] detail::descriptor* state() const noexcept { return state_; }
-
-protected:
-    /// The provider and handle of an open socket; throws bad_file_descriptor if it is closed.
-    [[nodiscard]] detail::descriptor& open_state() const;
-
-private:
-    detail::descriptor* state_ = nullptr;
-};
 
 } // namespace coracle

@@ -183,7 +183,7 @@ result<void> write_vector_operation::await_result() noexcept {
 }
 
 accept_operation::accept_operation(detail::descriptor* from) noexcept
-    : operation(opcode::accept, from), provider_(from ? from->provider : nullptr) {
+    : operation(opcode::accept, from), network_(from ? from->opened_by : nullptr) {
     done_ = no_handle;
 }
 
@@ -191,7 +191,7 @@ result<socket> accept_operation::await_result() {
     end();
     if (error())
         return error();
-    return socket(static_cast<native_handle>(done_), *provider_);
+    return socket(static_cast<native_handle>(done_), *network_);
 }
 
 connect_operation::connect_operation(detail::descriptor* from, const address& peer) noexcept

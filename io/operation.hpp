@@ -21,6 +21,7 @@
 #include "buffer.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"
+#include "socket.hpp"
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -206,7 +207,7 @@ public:
     [[nodiscard]] result<socket> await_result();
 
 private:
-    sockets* provider_; // the listener may be closed before this resumes
+    network* network_; // the listener may be closed before this resumes
 };
 
 class [[nodiscard]] connect_operation : public operation {

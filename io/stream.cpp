@@ -5,7 +5,7 @@ namespace coracle {
 
 void stream::shutdown(shutdown_direction direction) {
     const detail::descriptor& open = open_state();
-    open.provider->shutdown(open.handle, direction);
+    open.opened_by->shutdown(open.handle, direction);
 }
 
 } // namespace coracle

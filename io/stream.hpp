@@ -7,8 +7,8 @@
 #pragma once
 
 #include "buffer.hpp"
-#include "descriptor.hpp"
 #include "operation.hpp"
+#include "socket.hpp"
 #include <span>
 
 namespace coracle {

@@ -18,13 +18,13 @@ using namespace std::chrono_literals;
 /// How long a listener waits for descriptors or memory to come back.
 constexpr auto starved_pause = 50ms;
 
-sockets& provider() noexcept {
+network& present_network() noexcept {
     backend* const current = backend::current();
-    return current ? current->provider() : sockets::native();
+    return current ? current->sockets() : network::native();
 }
 
 socket open_stream(address::family family) {
-    sockets& opener = provider();
+    network& opener = present_network();
     const native_handle handle = opener.open_stream(family);
     return socket(handle, opener);
 }
@@ -57,14 +57,14 @@ int get_option(const socket& of, socket_option option) {
     detail::descriptor* const open = of.state();
     if (!open)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
-    return open->provider->get(open->handle, option);
+    return open->opened_by->get(open->handle, option);
 }
 
 void set_option(const socket& of, socket_option option, int value) {
     detail::descriptor* const open = of.state();
     if (!open)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
-    open->provider->set(open->handle, option, value);
+    open->opened_by->set(open->handle, option, value);
 }
 
 int whole_seconds(std::chrono::seconds time) noexcept {
@@ -84,22 +84,22 @@ task<tcp_stream> tcp_stream::connect(address peer) {
 
 task<tcp_stream> tcp_stream::connect(address peer, address local) {
     socket opened = open_stream(peer.kind());
-    opened.state()->provider->bind(opened.handle(), local);
+    opened.state()->opened_by->bind(opened.handle(), local);
     return connect_socket(std::move(opened), peer);
 }
 
 tcp_stream tcp_stream::adopt(native_handle connected) {
-    return tcp_stream(socket(connected, provider()));
+    return tcp_stream(socket(connected, present_network()));
 }
 
 address tcp_stream::local_address() const {
     const detail::descriptor& open = open_state();
-    return open.provider->local_address(open.handle);
+    return open.opened_by->local_address(open.handle);
 }
 
 address tcp_stream::peer_address() const {
     const detail::descriptor& open = open_state();
-    return open.provider->peer_address(open.handle);
+    return open.opened_by->peer_address(open.handle);
 }
 
 void tcp_stream::set_no_delay(bool on) {
@@ -164,8 +164,8 @@ tcp_listener tcp_listener::bind(address local, const listen_options& options) {
         set_option(opened, socket_option::reuse_port, 1);
     if (local.is_v6())
         set_option(opened, socket_option::only_v6, options.only_v6);
-    opened.state()->provider->bind(opened.handle(), local);
-    opened.state()->provider->listen(opened.handle(), options.backlog);
+    opened.state()->opened_by->bind(opened.handle(), local);
+    opened.state()->opened_by->listen(opened.handle(), options.backlog);
     return tcp_listener(std::move(opened));
 }
 
@@ -190,7 +190,7 @@ task<tcp_stream> tcp_listener::accept() {
 
 address tcp_listener::local_address() const {
     const detail::descriptor& open = open_state();
-    return open.provider->local_address(open.handle);
+    return open.opened_by->local_address(open.handle);
 }
 
 } // namespace coracle

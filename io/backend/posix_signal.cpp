@@ -80,7 +80,7 @@ signal_set::signal_set(std::initializer_list<int> signals) {
     std::array<int, 2> ends = {};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         throw std::system_error(posix::last_error(), "cannot watch for signals");
-    arrivals_ = stream(socket(ends[0], sockets::native()));
+    arrivals_ = stream(socket(ends[0], network::native()));
     registration_ = std::make_unique<registration>(ends[1]);
     for (const int number : signals)
         registration_->add(number);

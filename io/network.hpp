@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// sockets: what is done to a socket without waiting, behind one interface: a platform has one, and
-// a simulation, which has no kernel, its own. All throw std::system_error with the platform's code.
+// network: where sockets are opened, and what is done to one without waiting. A platform has one,
+// and a simulation, which has no kernel, its own. All but closing throw std::system_error with the
+// platform's code.
 #pragma once
 
 #include "address.hpp"
@@ -29,7 +30,7 @@ enum class socket_option : std::uint8_t {
     only_v6,               // 0 or 1, before binding
 };
 
-struct sockets {
+struct network {
     /// A new stream socket, not inherited by child processes.
     [[nodiscard]] virtual native_handle open_stream(address::family family) = 0;
 
@@ -45,14 +46,14 @@ struct sockets {
 
     virtual void close(native_handle handle) noexcept = 0;
 
-    /// Those of the operating system.
-    [[nodiscard]] static sockets& native() noexcept;
+    /// The operating system's.
+    [[nodiscard]] static network& native() noexcept;
 
 protected:
-    sockets() = default;
-    sockets(const sockets&) = delete;
-    sockets& operator=(const sockets&) = delete;
-    ~sockets() = default;
+    network() = default;
+    network(const network&) = delete;
+    network& operator=(const network&) = delete;
+    ~network() = default;
 };
 
 } // namespace coracle

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The sockets of POSIX systems: what is done to one without waiting.
+// The network of POSIX systems.
 #include "posix.hpp"
 
-#include "../sockets.hpp"
+#include "../network.hpp"
 #include <cerrno>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -50,7 +50,7 @@ option_name name_of(socket_option option) noexcept {
     return {-1, -1};
 }
 
-class posix_sockets final : public sockets {
+class posix_network final : public network {
 public:
     native_handle open_stream(address::family family) override {
         const int domain = family == address::family::v6 ? AF_INET6 : AF_INET;
@@ -134,8 +134,8 @@ private:
 
 } // namespace
 
-sockets& sockets::native() noexcept {
-    static posix_sockets instance;
+network& network::native() noexcept {
+    static posix_network instance;
     return instance;
 }
 
