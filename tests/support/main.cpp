@@ -57,7 +57,8 @@ REGISTER_LISTENER("empty_run", 1, empty_run_listener);
 /// Whether the backend that CORACLE_BACKEND asks for works here; says why where it does not.
 bool backend_works() {
 #ifdef CORACLE_TEST_BACKENDS
-    if (const char* name = std::getenv("CORACLE_BACKEND")) {
+    const char* name = std::getenv("CORACLE_BACKEND");
+    if (name && *name) {
         const coracle::backend_status status = coracle::probe_backend(name);
         if (!status.works)
             std::printf("skipped, because %s\n", status.reason.c_str());
