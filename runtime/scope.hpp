@@ -84,6 +84,9 @@ public:
         scope* scope_;
     };
 
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+
     [[nodiscard]] join_operation join() noexcept { return join_operation(*this); }
 
     /// The waiting job has been cancelled.

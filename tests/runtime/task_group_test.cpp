@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: MIT
+//
+// task_group: whose failure is thrown when, who is cancelled by it, and what is kept alive for
+// whom.
+#include "virtual_loop.hpp"
+
+#include <coracle/runtime/awaitable.hpp>
+#include <coracle/runtime/event.hpp>
+#include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/task_group.hpp>
+#include <coracle/runtime/timeout.hpp>
+#include <coracle/runtime/when.hpp>
+#include <doctest/doctest.h>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+using namespace coracle;
+using namespace coracle::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+task<> fails_after(std::chrono::milliseconds delay, const char* words) {
+    co_await sleep_for(delay);
+    throw std::runtime_error(words);
+}
+
+task<> fails_at_once(const char* words) {
+    throw std::runtime_error(words);
+    co_return;
+}
+
+/// Waits for ever, and writes down how that ended.
+task<> waits(std::string& ends) {
+    const result<void> slept = co_await as_result(sleep_until(time_point::max()));
+    ends += slept ? "woken " : "cancelled ";
+    slept.value();
+}
+
+/// What a cancelled job does that has to fail nevertheless.
+task<> fails_when_cancelled(const char* words) {
+    static_cast<void>(co_await as_result(sleep_until(time_point::max())));
+    throw std::runtime_error(words);
+}
+
+constexpr auto cancelled_words = "Operation canceled";
+
+} // namespace
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: it returns the value of its body when all have ended") {
+    run([]() -> task<> {
+        const time_point start = now();
+        int ended = 0;
+        auto worker = [&ended](std::chrono::milliseconds delay) -> task<> {
+            co_await sleep_for(delay);
+            ++ended;
+        };
+        auto body = [&](task_group& group) -> task<std::unique_ptr<int>> {
+            group.start(worker(5ms));
+            group.start(worker(2ms));
+            co_return std::make_unique<int>(8);
+        };
+        const std::unique_ptr<int> value = co_await with_task_group(body);
+        CHECK(*value == 8);
+        CHECK(ended == 2);
+        CHECK(now() == start + 5ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: a body that returns a reference, and one of nothing") {
+    run([]() -> task<> {
+        int object = 0;
+        auto body = [&object](task_group&) -> task<int&> { co_return object; };
+        int& same = co_await with_task_group(body);
+        CHECK(&same == &object);
+        co_await with_task_group([](task_group&) -> task<> { co_return; });
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: results of its jobs are dropped and destroyed") {
+    int alive = 0;
+    run([&alive]() -> task<> {
+        auto make = [&alive]() -> task<counted> { co_return counted(alive); };
+        auto body = [&](task_group& group) -> task<> {
+            group.start(make());
+            group.start(make);
+            co_await yield();
+            co_await yield();
+            CHECK(alive == 0); // its job goes with its end, not with the group's
+        };
+        co_await with_task_group(body);
+    });
+    CHECK(alive == 0);
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: the first exception cancels the siblings") {
+    run([]() -> task<> {
+        const time_point start = now();
+        std::string ends;
+        auto body = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            group.start(fails_after(3ms, "first"));
+            group.start(waits(ends));
+            co_await waits(ends);
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "first");
+        CHECK(ends == "cancelled cancelled cancelled ");
+        CHECK(now() == start + 3ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: a job that throws before it ever waits") {
+    run([]() -> task<> {
+        std::string ends;
+        auto body = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            group.start(fails_at_once("at once"));
+            group.start(waits(ends));
+            co_await waits(ends);
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "at once");
+        CHECK(ends == "cancelled cancelled cancelled ");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: the body's exception cancels its jobs") {
+    run([]() -> task<> {
+        std::string ends;
+        auto later = [&](task_group& group) -> task<int> {
+            group.start(waits(ends));
+            co_await sleep_for(1ms);
+            throw std::runtime_error("body");
+        };
+        std::string failure = co_await failure_of(with_task_group(later));
+        CHECK(failure == "body");
+        CHECK(ends == "cancelled ");
+
+        auto at_once = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            throw std::runtime_error("body at once");
+            co_return;
+        };
+        failure = co_await failure_of(with_task_group(at_once));
+        CHECK(failure == "body at once");
+        CHECK(ends == "cancelled cancelled ");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: further failures become notices, not the result") {
+    const collected_notices notices;
+    run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            group.start(fails_when_cancelled("second"));
+            group.start(fails_after(1ms, "first"));
+            co_await sleep_until(time_point::max());
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "first");
+    });
+    REQUIRE(collected_notices::all().size() == 1);
+    CHECK(collected_notices::all()[0] == "a second failure, after the one that is thrown: second");
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: failures of the same moment, one is thrown") {
+    const collected_notices notices;
+    run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            group.start(fails_at_once("a"));
+            group.start(fails_at_once("b"));
+            group.start(fails_at_once("c"));
+            co_return;
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "a");
+    });
+    CHECK(collected_notices::all().size() == 2);
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: cancelling it is no failure") {
+    run([]() -> task<> {
+        const time_point start = now();
+        std::string ends;
+        auto body = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            group.start(waits(ends));
+            co_await sleep_for(2ms);
+            group.cancel();
+            group.cancel(); // again changes nothing
+        };
+        co_await with_task_group(body);
+        CHECK(ends == "cancelled cancelled ");
+        CHECK(now() == start + 2ms);
+
+        auto with_value = [&](task_group& group) -> task<int> {
+            group.start(waits(ends));
+            co_await yield();
+            group.cancel();
+            co_return 4; // the body has nothing left to wait for
+        };
+        const int value = co_await with_task_group(with_value);
+        CHECK(value == 4);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: a job cancels its group, and the body with it") {
+    run([]() -> task<> {
+        std::string ends;
+        auto body = [&](task_group& group) -> task<> {
+            auto canceller = [&group]() -> task<> {
+                co_await sleep_for(1ms);
+                group.cancel();
+            };
+            group.start(canceller);
+            co_await waits(ends);
+        };
+        co_await with_task_group(body);
+        CHECK(ends == "cancelled ");
+
+        // A body that owes a value has none to give then.
+        auto with_value = [&](task_group& group) -> task<int> {
+            auto canceller = [&group]() -> task<> {
+                group.cancel();
+                co_return;
+            };
+            group.start(canceller);
+            co_await waits(ends);
+            co_return 1;
+        };
+        const result<int> value = co_await as_result(with_task_group(with_value));
+        CHECK(value.error() == std::errc::operation_canceled);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: a failure is thrown although the group was cancelled") {
+    run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            group.start(fails_when_cancelled("worse"));
+            co_await yield();
+            group.cancel();
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "worse");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: a job that is started in a cancelled group") {
+    run([]() -> task<> {
+        std::string ends;
+        auto body = [&](task_group& group) -> task<> {
+            group.cancel();
+            group.start(waits(ends));
+            co_return;
+        };
+        co_await with_task_group(body);
+        CHECK(ends == "cancelled ");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: the parent's cancellation reaches body and jobs") {
+    run([]() -> task<> {
+        const time_point start = now();
+        std::string ends;
+        auto inner = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            co_await waits(ends);
+        };
+        auto outer = [&](task_group& group) -> task<> {
+            auto below = [&]() -> task<> {
+                const std::string failure = co_await failure_of(with_task_group(inner));
+                ends += failure;
+            };
+            group.start(below);
+            co_await sleep_for(1ms);
+            group.cancel();
+            co_await shielded(sleep_for(1ms)); // `below` lives in this frame
+        };
+        co_await with_task_group(outer);
+        CHECK(ends == std::string("cancelled cancelled ") + cancelled_words);
+        CHECK(now() == start + 2ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: it ends well if its cancelled jobs had ended well") {
+    run([]() -> task<> {
+        bool finished = false;
+        auto outer = [&](task_group& group) -> task<> {
+            auto inner = [&]() -> task<> {
+                auto body = [](task_group& jobs) -> task<int> {
+                    auto stubborn = []() -> task<> {
+                        static_cast<void>(co_await as_result(sleep_for(1h)));
+                    };
+                    jobs.start(stubborn);
+                    co_return 6;
+                };
+                const int value = co_await with_task_group(body);
+                CHECK(value == 6);
+                finished = true;
+            };
+            group.start(inner);
+            co_await sleep_for(1ms);
+            group.cancel();
+            co_await shielded(sleep_for(1ms));
+        };
+        co_await with_task_group(outer);
+        CHECK(finished);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: start keeps a lambda's captures until its job ends") {
+    int alive = 0;
+    run([&alive]() -> task<> {
+        std::string seen;
+        auto body = [&](task_group& group) -> task<> {
+            group.start([&seen, text = std::string(100, 'x'), kept = counted(alive)]() -> task<> {
+                co_await sleep_for(1ms);
+                seen = text;
+            });
+            CHECK(alive == 1);
+            co_await sleep_for(5ms);
+            CHECK(alive == 0);
+        };
+        co_await with_task_group(body);
+        CHECK(seen == std::string(100, 'x'));
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: start keeps arguments that are taken by reference") {
+    run([]() -> task<> {
+        std::string seen;
+        int changed = 0;
+        auto body = [&](task_group& group) -> task<> {
+            auto reads = [&seen](const std::string& text, std::unique_ptr<int>&& number,
+                                 int& counter) -> task<> {
+                co_await sleep_for(std::chrono::milliseconds(*number));
+                seen += text;
+                seen += std::to_string(*number);
+                ++counter;
+            };
+            std::string gone(100, 'y');
+            group.start(reads, gone, std::make_unique<int>(1), std::ref(changed));
+            group.start(reads, std::string(100, 'z'), std::make_unique<int>(2), std::ref(changed));
+            gone = "overwritten";
+            co_return;
+        };
+        co_await with_task_group(body);
+        CHECK(seen == std::string(100, 'y') + "1" + std::string(100, 'z') + "2");
+        CHECK(changed == 2);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: start of a member function and of a move-only functor") {
+    struct worker {
+        task<> add(int amount) {
+            co_await sleep_for(1ms);
+            sum += amount;
+        }
+
+        int sum = 0;
+    };
+
+    run([]() -> task<> {
+        worker counter;
+        auto body = [&](task_group& group) -> task<> {
+            group.start(&worker::add, &counter, 3);
+            group.start([owned = std::make_unique<int>(4), &counter]() -> task<> {
+                co_await sleep_for(2ms);
+                counter.sum += *owned;
+            });
+            co_return;
+        };
+        co_await with_task_group(body);
+        CHECK(counter.sum == 7);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: start whose callable throws starts nothing") {
+    run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            auto broken = [](bool fails) -> task<> {
+                if (fails)
+                    throw std::runtime_error("no task at all");
+                return fails_at_once("never started");
+            };
+            group.start(broken, true);
+            co_return;
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "no task at all");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: jobs start jobs, until the last has ended") {
+    run([]() -> task<> {
+        const time_point start = now();
+        int ended = 0;
+        struct spawner {
+            static task<> grow(task_group& group, int& ended, int depth) {
+                if (depth > 0) {
+                    group.start(grow(group, ended, depth - 1));
+                    group.start(grow(group, ended, depth - 1));
+                }
+                co_await sleep_for(1ms);
+                ++ended;
+            }
+        };
+        auto body = [&](task_group& group) -> task<> {
+            group.start(spawner::grow(group, ended, 6));
+            co_return;
+        };
+        co_await with_task_group(body);
+        CHECK(ended == 127);
+        CHECK(now() == start + 1ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: nested groups fail from the inside out") {
+    run([]() -> task<> {
+        std::string ends;
+        auto inner = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            co_await fails_after(1ms, "inner");
+        };
+        auto outer = [&](task_group& group) -> task<> {
+            group.start(waits(ends));
+            group.start(with_task_group(inner));
+            co_await waits(ends);
+        };
+        const std::string failure = co_await failure_of(with_task_group(outer));
+        CHECK(failure == "inner");
+        CHECK(ends == "cancelled cancelled cancelled ");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: a hundred groups, each in the one before") {
+    run([]() -> task<> {
+        std::string ends;
+        struct nest {
+            static task<> groups(std::string& ends, int depth) {
+                auto body = [&ends, depth](task_group& group) -> task<> {
+                    if (depth == 0)
+                        co_await fails_after(1ms, "innermost");
+                    group.start(groups(ends, depth - 1));
+                    co_await waits(ends);
+                };
+                co_await with_task_group(body);
+            }
+        };
+        const std::string failure = co_await failure_of(nest::groups(ends, 100));
+        CHECK(failure == "innermost");
+        CHECK(ends.size() == 100 * std::string("cancelled ").size());
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: ten thousand jobs") {
+    run([]() -> task<> {
+        const auto before = usage().live_frames;
+        int ended = 0;
+        auto body = [&](task_group& group) -> task<> {
+            auto worker = [&ended](int i) -> task<> {
+                co_await sleep_for(std::chrono::microseconds(i % 100));
+                ++ended;
+            };
+            for (int i = 0; i < 10'000; ++i)
+                group.start(worker, i);
+            co_await sleep_for(1ms);
+            CHECK(ended == 10'000);
+        };
+        co_await with_task_group(body);
+        CHECK(usage().live_frames == before);
+
+        std::string ends;
+        auto cancelled_body = [&](task_group& group) -> task<> {
+            for (int i = 0; i < 10'000; ++i)
+                group.start(waits(ends));
+            co_await sleep_for(1ms);
+            group.cancel();
+        };
+        co_await with_task_group(cancelled_body);
+        CHECK(ends.size() == 10'000 * std::string("cancelled ").size());
+    });
+}
+
+TEST_CASE("task_group: it is neither copied nor moved, so a body has to take it by reference") {
+    CHECK_FALSE(std::is_copy_constructible_v<task_group>);
+    CHECK_FALSE(std::is_move_constructible_v<task_group>);
+}
