@@ -87,7 +87,9 @@ auto when_all(Awaitables... awaited)
     co_await all.join();
     all.rethrow();
     if constexpr (!(std::is_void_v<await_result_t<Awaitables>> && ...)) {
-        co_return std::apply([](auto&... each) { return std::tuple(detail::take_value(each)...); },
+        // The type is named, since deduced it would take a pair apart and copy what is referred to.
+        using values = std::tuple<detail::value_of<await_result_t<Awaitables>>...>;
+        co_return std::apply([](auto&... each) { return values(detail::take_value(each)...); },
                              children);
     }
 }
