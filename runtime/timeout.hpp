@@ -28,6 +28,12 @@ public:
         only.begin();
     }
 
+    /// The waiting job has been cancelled: from here on it is not the deadline that ends anything.
+    void interrupt() noexcept override {
+        disarm();
+        cancel_children();
+    }
+
     /// Whether the child, which has ended, did so because its time was over.
     [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
 

@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(virtual_loop,
     run([]() -> task<> {
         event flag;
         std::string ends;
-        co_await with_task_group([&](task_group& group) -> task<> {
+        auto body = [&](task_group& group) -> task<> {
             auto waiter = [&]() -> task<> {
                 const result<void> waited = co_await as_result(flag.wait());
                 ends += waited ? "set " : "cancelled ";
@@ -101,7 +101,8 @@ TEST_CASE_FIXTURE(virtual_loop,
             co_await yield();
             flag.set();
             group.cancel();
-        });
+        };
+        co_await with_task_group(body);
         CHECK(ends == "set cancelled");
     });
 }
@@ -135,7 +136,7 @@ TEST_CASE_FIXTURE(virtual_loop,
         event never;
         bool stop = false;
         int waits = 0;
-        co_await with_task_group([&](task_group& group) -> task<> {
+        auto body = [&](task_group& group) -> task<> {
             auto deaf = [&]() -> task<> {
                 while (!stop) {
                     static_cast<void>(co_await as_result(never.wait()));
@@ -152,7 +153,8 @@ TEST_CASE_FIXTURE(virtual_loop,
             group.start(deaf);
             group.start(other);
             co_return;
-        });
+        };
+        co_await with_task_group(body);
         CHECK(waits > 1);
     });
 }

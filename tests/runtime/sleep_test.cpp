@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(virtual_loop, "sleep: cancelled before, at and after its deadl
     run([]() -> task<> {
         const time_point start = now();
         std::string ends;
-        co_await with_task_group([&](task_group& group) -> task<> {
+        auto body = [&](task_group& group) -> task<> {
             auto sleeper = [&]() -> task<> {
                 const result<void> slept = co_await as_result(sleep_until(start + 2ms));
                 ends += slept ? "slept " : "cancelled ";
@@ -109,7 +109,8 @@ TEST_CASE_FIXTURE(virtual_loop, "sleep: cancelled before, at and after its deadl
             group.start(sleeper);
             co_await sleep_for(1ms);
             group.cancel();
-        });
+        };
+        co_await with_task_group(body);
         CHECK(ends == "cancelled cancelled");
         CHECK(now() == start + 1ms);
     });
@@ -117,7 +118,7 @@ TEST_CASE_FIXTURE(virtual_loop, "sleep: cancelled before, at and after its deadl
         // At the deadline both are woken, in whichever order, and the sleep is over.
         const time_point start = now();
         std::string ends;
-        co_await with_task_group([&](task_group& group) -> task<> {
+        auto body = [&](task_group& group) -> task<> {
             auto sleeper = [&]() -> task<> {
                 const result<void> slept = co_await as_result(sleep_until(start + 2ms));
                 ends += slept ? "slept " : "cancelled ";
@@ -128,7 +129,8 @@ TEST_CASE_FIXTURE(virtual_loop, "sleep: cancelled before, at and after its deadl
             const result<void> slept = co_await as_result(sleep_until(start + 2ms));
             CHECK(slept);
             group.cancel();
-        });
+        };
+        co_await with_task_group(body);
         CHECK(ends == "slept cancelled");
         CHECK(now() == start + 2ms);
     });
@@ -143,11 +145,12 @@ TEST_CASE_FIXTURE(virtual_loop, "sleep: a hundred thousand sleepers, all exact")
             co_await sleep_for(delay);
             late += now() != begin + delay;
         };
-        co_await with_task_group([&](task_group& group) -> task<> {
+        auto body = [&](task_group& group) -> task<> {
             for (int i = 0; i < 100'000; ++i)
                 group.start(sleeper(std::chrono::microseconds((i * 7919) % 100'000)));
             co_return;
-        });
+        };
+        co_await with_task_group(body);
         CHECK(late == 0);
         CHECK(now() == start + 99'999us);
     });
@@ -170,7 +173,7 @@ TEST_CASE_FIXTURE(virtual_loop, "yield: everybody who is ready runs first, in tu
 TEST_CASE_FIXTURE(virtual_loop, "yield: it throws once its job is cancelled") {
     run([]() -> task<> {
         int turns = 0;
-        co_await with_task_group([&](task_group& group) -> task<> {
+        auto body = [&](task_group& group) -> task<> {
             auto worker = [&turns]() -> task<> {
                 for (;;) {
                     co_await yield();
@@ -182,7 +185,8 @@ TEST_CASE_FIXTURE(virtual_loop, "yield: it throws once its job is cancelled") {
             co_await yield();
             co_await yield();
             group.cancel();
-        });
+        };
+        co_await with_task_group(body);
         CHECK(turns > 0);
     });
 }
