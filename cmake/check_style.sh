@@ -25,6 +25,7 @@ matching() { # PATTERN: takes the names of files from standard input
 }
 
 library='memory runtime io'
+platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|windows|winsock'
 # shellcheck disable=SC2086  # a list of folders
 {
     files $library examples tests benchmarks | while read -r file; do
@@ -44,7 +45,7 @@ library='memory runtime io'
     files examples tests benchmarks | matching '#include *".*/(memory|runtime|io)/' |
         rule 'Outside the library it is <coracle/...>'
     files memory runtime io | grep '\.hpp$' | grep -v '^io/backend/' |
-        matching '#include *<(sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|windows|winsock|fmt/)' |
+        matching "#include *<($platform_headers|fmt/)" |
         rule 'Public headers include a platform header or fmt'
     files $library examples | grep -vE '^(io/backend/|memory/page_)' |
         matching '^ *# *(el)?if.*(__linux__|__unix__|_WIN32|__APPLE__|__FreeBSD__)' |
