@@ -9,6 +9,7 @@
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <memory>
 #include <stdexcept>
@@ -104,6 +105,23 @@ TEST_CASE_FIXTURE(virtual_loop, "with_timeout: longer than the clock can say") {
         CHECK(value == 5);
         const int other = co_await with_deadline(time_point::max(), after(1ms, 6));
         CHECK(other == 6);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "with_timeout: a deadline at the very moment of the value") {
+    run([]() -> task<> {
+        // Which of the two timers expires first depends on how far away they were.
+        int values = 0;
+        int timeouts = 0;
+        for (int magnitude = 0; magnitude < 50; ++magnitude) {
+            const std::chrono::nanoseconds delay(std::int64_t{1} << magnitude);
+            const time_point start = now();
+            const result<void> end = co_await as_result(with_timeout(delay, sleep_for(delay)));
+            CHECK(now() == start + delay);
+            ++(end ? values : timeouts);
+        }
+        CHECK(values > 0);
+        CHECK(timeouts > 0);
     });
 }
 
