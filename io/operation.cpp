@@ -37,21 +37,15 @@ bool operation::submit(detail::promise_base& frame) noexcept {
         detail::fatal("an operation was awaited outside of coracle::run");
     if (frame.owner->cancelled()) {
         error_ = detail::cancelled_code();
-        return false;
-    }
-    if (!target_) {
+    } else if (!target_) {
         error_ = std::make_error_code(std::errc::bad_file_descriptor);
-        return false;
-    }
-    begin(frame);
-    if (kernel->start(*this))
-        return true;
-    if (--detail::inline_budget > 0) {
+    } else {
+        begin(frame);
+        if (kernel->start(*this))
+            return true;
         resume_inline();
-        return false;
     }
-    wake(); // it is complete, but others have waited long enough
-    return true;
+    return frame.owner->gives_way(frame);
 }
 
 void operation::interrupt() noexcept {

@@ -55,7 +55,7 @@ public:
         detail::promise_base& frame = awaiting.promise();
         cancelled_ = frame.owner->cancelled();
         if (cancelled_ || event_->set_)
-            return frame.owner->hop(frame) != awaiting; // at once, while there is budget
+            return frame.owner->gives_way(frame);
         link();
         begin(frame);
         return true;

@@ -158,13 +158,20 @@ public:
         return detail::handle_of(*frame_);
     }
 
-    /// The next frame to resume: `next` itself while there is budget, else none and `next` is
-    /// queued.
-    [[nodiscard]] std::coroutine_handle<> hop(detail::promise_base& next) noexcept {
+    /// Whether the job has gone on without the loop for long enough: then it is queued to go on
+    /// with `next`; else that is the caller's to resume.
+    [[nodiscard]] bool gives_way(detail::promise_base& next) noexcept {
         if (--detail::inline_budget > 0) [[likely]]
-            return detail::handle_of(next);
+            return false;
         schedule(next);
-        return std::noop_coroutine();
+        return true;
+    }
+
+    /// The next frame to resume: `next` itself, or none if the job gives way first.
+    [[nodiscard]] std::coroutine_handle<> hop(detail::promise_base& next) noexcept {
+        if (gives_way(next))
+            return std::noop_coroutine();
+        return detail::handle_of(next);
     }
 
     /// The root frame has come to its end and its result is in it. Returns what to resume next; the

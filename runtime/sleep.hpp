@@ -47,7 +47,7 @@ public:
         detail::promise_base& frame = awaiting.promise();
         cancelled_ = frame.owner->cancelled();
         if (cancelled_)
-            return frame.owner->hop(frame) != awaiting; // at once, while there is budget
+            return frame.owner->gives_way(frame);
         loop::current().timers().add(*this, deadline_);
         begin(frame);
         return true;
