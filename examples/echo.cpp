@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// An echo server: what comes is sent back, for any number of connections.
+// An echo server: what comes is sent back, for any number of connections. `echo [PORT]`
 #include <array>
 #include <coracle/coracle.hpp>
-#include <cstdlib>
+#include <cstdio>
+#include <string>
 
 using namespace coracle;
 
 task<> echo(tcp_stream peer) {
     std::array<std::byte, 4096> buffer;
     for (;;) {
-        const std::size_t n = co_await peer.read(buffer);
-        if (n == 0)
+        const result<std::size_t> n = co_await as_result(peer.read(buffer));
+        if (n.value_or(0) == 0)
+            co_return; // the end, or a peer that is gone: no reason to end the server
+        const result<void> sent = co_await as_result(peer.write(std::span(buffer).first(*n)));
+        if (!sent)
             co_return;
-        co_await peer.write(std::span(buffer).first(n));
     }
 }
 
@@ -24,7 +27,13 @@ task<> serve(tcp_listener listener) {
     });
 }
 
-int main(int argc, char** argv) {
-    const int port = argc > 1 ? std::atoi(argv[1]) : 7777;
-    run(serve(tcp_listener::bind(address::loopback_v4(static_cast<std::uint16_t>(port)))));
+int main(int argc, char** argv) try {
+    const std::string port = argc > 1 ? argv[1] : "7777";
+    tcp_listener listener = tcp_listener::bind(address::parse("127.0.0.1:" + port));
+    std::printf("echo: listening on %s\n", to_string(listener.local_address()).c_str());
+    std::fflush(stdout);
+    run(serve(std::move(listener)));
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "echo: %s\n", error.what());
+    return 1;
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// The chat server as a program: options in, a server, and what the process says and returns.
+//
+// Exit codes: 0 after an end in order, 1 if it cannot serve, 2 for a bad argument, and 128 + the
+// signal's number if a second signal has cut the end short.
+#include "options.hpp"
+#include "server.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <variant>
+
+namespace {
+
+using namespace coracle;
+
+/// Stops the server at the first signal, and ends with the second one.
+task<int> second_signal(signal_set& signals, chat::server& server) {
+    co_await signals.next();
+    server.stop();
+    co_return co_await signals.next();
+}
+
+task<int> serve(signal_set& signals, chat::server& server) {
+    const std::variant<std::monostate, int> ended =
+        co_await when_any(server.run(), second_signal(signals, server));
+    co_return ended.index() == 0 ? 0 : 128 + std::get<1>(ended);
+}
+
+void introduce(const context& here, const address& local) {
+    // The address again, with a blank instead of the colon and without brackets, as nc wants it.
+    std::string where = to_string(local);
+    const std::string listening = where;
+    where[where.rfind(':')] = ' ';
+    std::erase_if(where, [](char each) { return each == '[' || each == ']'; });
+    std::printf("chat: listening on %s\n", listening.c_str());
+    std::printf("chat: the backend is %s: %s\n", std::string(here.backend_name()).c_str(),
+                here.backend_reason().c_str());
+    std::printf("chat: connect with: nc %s\n", where.c_str());
+    std::fflush(stdout);
+}
+
+int run_server(const chat::options& wanted) {
+    context_options options;
+    options.backend = wanted.backend;
+    context here(options);
+    signal_set signals({SIGINT, SIGTERM});
+    chat::server server(tcp_listener::bind(wanted.address), wanted.allowed);
+    introduce(here, server.local_address());
+    return here.run(serve(signals, server));
+}
+
+} // namespace
+
+int main(int argument_count, char** arguments) {
+    try {
+        const std::span<const char* const> all(arguments, static_cast<std::size_t>(argument_count));
+        const chat::options wanted = chat::parse_options(all.subspan(1));
+        if (wanted.help) {
+            std::fputs(chat::help_text().data(), stdout);
+            return 0;
+        }
+        return run_server(wanted);
+    } catch (const chat::bad_argument& error) {
+        std::fprintf(stderr, "chat: %s; see chat --help\n", error.what());
+        return 2;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "chat: %s\n", error.what());
+        return 1;
+    }
+}

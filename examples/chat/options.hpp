@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// options: what the program is told on its command line.
+#pragma once
+
+#include "limits.hpp"
+#include <coracle/coracle.hpp>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace chat {
+
+struct options {
+    coracle::address address = coracle::address::loopback_v4(7777);
+    std::string backend; // empty for the best one that works
+    limits allowed;
+    bool help = false;
+};
+
+/// An argument that is not understood; the text names it.
+class bad_argument : public std::invalid_argument {
+public:
+    using std::invalid_argument::invalid_argument;
+};
+
+/// Reads the arguments behind the program's name: `--name value` or `--name=value`.
+///
+/// errors   bad_argument
+[[nodiscard]] options parse_options(std::span<const char* const> arguments);
+
+[[nodiscard]] std::string_view help_text() noexcept;
+
+} // namespace chat
