@@ -22,7 +22,7 @@
 namespace coracle::test {
 
 /// A guard against hanging, and nothing else: no test comes near it.
-inline constexpr auto longest_test = std::chrono::seconds(120);
+inline constexpr auto longest_test = std::chrono::seconds(60);
 
 /// The descriptors of this process.
 inline std::vector<int> open_descriptors() {

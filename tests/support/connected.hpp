@@ -116,12 +116,6 @@ inline int connect_raw(const address& peer) {
     return -1;
 }
 
-/// Small kernel buffers at both ends, so that little fills them.
-inline void make_narrow(connection& ends) {
-    ends.here.set_send_buffer_size(4096);
-    ends.there.set_receive_buffer_size(4096);
-}
-
 /// More than the kernel takes from a writer whose peer does not read.
 inline constexpr std::size_t too_much = std::size_t{32} << 20;
 
