@@ -11,19 +11,17 @@ using namespace coracle;
 task<> echo(tcp_stream peer) {
     std::array<std::byte, 4096> buffer;
     for (;;) {
-        const result<std::size_t> n = co_await as_result(peer.read(buffer));
-        if (n.value_or(0) == 0)
-            co_return; // the end, or a peer that is gone: no reason to end the server
-        const result<void> sent = co_await as_result(peer.write(std::span(buffer).first(*n)));
-        if (!sent)
+        const std::size_t n = co_await peer.read(buffer);
+        if (n == 0)
             co_return;
+        co_await peer.write(std::span(buffer).first(n));
     }
 }
 
 task<> serve(tcp_listener listener) {
     co_await with_task_group([&](task_group& sessions) -> task<> {
-        for (;;)
-            sessions.start(echo(co_await listener.accept()));
+        for (;;) // as a result, since a connection that is reset is no reason to end the others
+            sessions.start(as_result(echo(co_await listener.accept())));
     });
 }
 
