@@ -170,17 +170,16 @@ tcp_listener tcp_listener::bind(address local, const listen_options& options) {
 }
 
 task<tcp_stream> tcp_listener::accept() {
+    bool starved = false;
     for (;;) {
         result<socket> accepted = co_await as_result(accept_operation(state()));
-        if (accepted) {
-            starved_ = false;
+        if (accepted) // the listener may be gone by now
             co_return tcp_stream(std::move(*accepted));
-        }
         if (is_shortage(accepted.error())) {
-            if (!starved_)
+            if (!starved)
                 notice(fmt::format("accepting pauses until there is room again: {}",
                                    accepted.error().message()));
-            starved_ = true;
+            starved = true;
             co_await sleep_for(starved_pause);
         } else if (!is_lost_connection(accepted.error())) {
             throw std::system_error(accepted.error(), "accept");

@@ -91,8 +91,6 @@ public:
 
 private:
     explicit tcp_listener(socket bound) noexcept : socket(std::move(bound)) {}
-
-    bool starved_ = false; // has said that descriptors have run out
 };
 
 } // namespace coracle

@@ -347,6 +347,28 @@ TEST_CASE("listener: destroyed while a connection is on its way to who accepts")
     });
 }
 
+TEST_CASE("listener: destroyed after a connection has come for who accepts, who still gets it") {
+    run_clean([]() -> task<> {
+        std::array<std::unique_ptr<tcp_listener>, 2> listeners;
+        for (auto& each : listeners)
+            each = std::make_unique<tcp_listener>(tcp_listener::bind(address::loopback_v4(0)));
+        std::vector<tcp_stream> peers;
+        int accepted = 0;
+        auto accepting = [&](std::size_t which) -> task<> {
+            tcp_stream peer = co_await listeners[which]->accept();
+            accepted += peer.is_open();
+            listeners[1 - which].reset(); // the other has its connection, but does not know yet
+        };
+        auto connecting = [&]() -> task<> {
+            co_await turns();
+            for (auto& each : listeners)
+                peers.push_back(tcp_stream::adopt(connect_raw(each->local_address())));
+        };
+        co_await when_all(accepting(0), accepting(1), connecting());
+        CHECK(accepted == 2);
+    });
+}
+
 TEST_CASE("stream: can be moved while idle, and used at its new place") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
