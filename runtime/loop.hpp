@@ -13,6 +13,7 @@
 #include "task.hpp"
 #include "timers.hpp"
 #include <memory>
+#include <utility>
 
 namespace coracle {
 
@@ -90,11 +91,12 @@ private:
 template <class T>
 T loop::run(task<T> main) {
     detail::main_job job(ready_);
-    main.start(job);
+    task<T> root(std::move(main)); // goes before its job, should the driver throw
+    root.start(job);
     // Not asked once more after the end: with nothing left to wake it, the driver would sleep.
     for (run_jobs(); !job.ended(); run_jobs())
         collect();
-    return main.take();
+    return root.take();
 }
 
 } // namespace coracle

@@ -31,6 +31,11 @@ task<int> identity(int value) {
     co_return value;
 }
 
+/// Not inlined, since a compiler that sees a frame's whole life may not allocate it at all.
+[[gnu::noinline]] task<> holds(counted) {
+    co_return;
+}
+
 task<int> count_down(int steps) {
     if (steps == 0)
         co_return 0;
@@ -66,8 +71,7 @@ TEST_CASE_FIXTURE(virtual_loop, "task: destroyed unstarted, it frees its frame a
     int alive = 0;
     {
         const auto before = usage().live_frames;
-        auto body = [](counted) -> task<> { co_return; };
-        task<> unstarted = body(counted(alive));
+        task<> unstarted = holds(counted(alive));
         CHECK(usage().live_frames == before + 1);
         CHECK(alive == 1);
     }
@@ -254,4 +258,24 @@ TEST_CASE("task: a frame destroyed while it waits stops the program with kind an
     CHECK(outcome.said("coracle: fatal: a frame was destroyed or moved while it waits on a sleep"));
     CHECK(outcome.said("operator()"));
     CHECK(outcome.said("task_test.cpp:"));
+}
+
+TEST_CASE("loop: a driver that throws ends the program with what main waits for") {
+    class broken_driver final : public driver {
+    public:
+        [[nodiscard]] time_point now() noexcept override { return time_point(1h); }
+
+        void poll(ready_queue&, time_point) override { throw std::runtime_error("broken"); }
+
+        void wake() noexcept override {}
+    };
+
+    const child_outcome outcome = in_child_process([] {
+        broken_driver broken;
+        loop runs(broken);
+        auto main = []() -> task<> { co_await sleep_for(1ms); };
+        runs.run(main());
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said("coracle: fatal: a frame was destroyed or moved while it waits on a sleep"));
 }
