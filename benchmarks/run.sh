@@ -34,7 +34,7 @@ programs=build/release/benchmarks
 while [ $# -gt 0 ]; do
     case $1 in
     echo | frames | tasks) benchmarks+=("$1") ;;
-    --quick) shrink=3 ;;
+    --quick) shrink=4 ;;
     --rounds | --connections | --size | --programs)
         [ $# -gt 1 ] || fail "$1 wants a value"
         declare "${1#--}=$2"
