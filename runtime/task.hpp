@@ -183,6 +183,8 @@ namespace detail {
 
 template <class T>
 task<T> task_promise<T>::get_return_object() noexcept {
+    static_assert(alignof(task_promise) == alignof(promise_base),
+                  "a task's result may be aligned to 16 bytes at most: return it behind a pointer");
     return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
 }
 
