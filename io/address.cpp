@@ -75,13 +75,15 @@ std::optional<groups> parse_groups(std::string_view text) noexcept {
 
 std::optional<std::array<std::uint8_t, 16>> parse_v6(std::string_view text) noexcept {
     const std::size_t gap = text.find("::");
-    const auto head = parse_groups(text.substr(0, gap));
+    const std::string_view before_gap = text.substr(0, gap);
+    const auto head = parse_groups(before_gap);
     if (!head)
         return std::nullopt;
     if (gap == std::string_view::npos)
         return head->size == 16 ? std::optional(head->bytes) : std::nullopt;
     const auto tail = parse_groups(text.substr(gap + 2));
-    if (!tail || head->size + tail->size > 14)
+    const bool ends_early = before_gap.find('.') != std::string_view::npos; // an IPv4 part is last
+    if (!tail || ends_early || head->size + tail->size > 14)
         return std::nullopt;
     std::array<std::uint8_t, 16> bytes = head->bytes;
     std::copy_n(tail->bytes.begin(), tail->size, bytes.end() - static_cast<long>(tail->size));
@@ -115,6 +117,9 @@ address parse_host(std::string_view host, std::uint16_t port, std::string_view t
 }
 
 std::string format_v6(const std::array<std::uint8_t, 16>& bytes) {
+    constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (std::equal(mapped.begin(), mapped.end(), bytes.begin()))
+        return fmt::format("::ffff:{}.{}.{}.{}", bytes[12], bytes[13], bytes[14], bytes[15]);
     std::array<unsigned, 8> group = {};
     for (std::size_t i = 0; i < group.size(); ++i)
         group[i] = static_cast<unsigned>(bytes[2 * i]) << 8 | bytes[2 * i + 1];
