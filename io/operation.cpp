@@ -5,8 +5,10 @@
 
 #include "../memory/fatal.hpp"
 #include "../memory/sanitize.hpp"
+#include "../runtime/inspect.hpp"
 #include "backend.hpp"
 #include <algorithm>
+#include <fmt/format.h>
 #include <type_traits>
 
 namespace coracle {
@@ -53,6 +55,16 @@ void operation::interrupt() noexcept {
         return;
     interrupted_ = true;
     target_->owner->stop(*this);
+}
+
+void operation::describe(detail::leaf_notes& notes) const {
+    notes.detail = fmt::format("descriptor {}", target_->handle);
+    try {
+        notes.detail +=
+            fmt::format(", peer {}", to_string(target_->opened_by->peer_address(target_->handle)));
+    } catch (const std::system_error&) {
+        // A listener has no peer, and a connection that is being made has none yet.
+    }
 }
 
 bool operation::advance(std::int64_t count) noexcept {

@@ -48,6 +48,7 @@ public:
     [[nodiscard]] detail::descriptor& target() const noexcept { return *target_; }
 
     void interrupt() noexcept override;
+    void describe(detail::leaf_notes& notes) const override;
 
     // The rest is for backends.
 

@@ -9,17 +9,25 @@
 #pragma once
 
 #include "../memory/frame_allocator.hpp"
+#include "driver.hpp"
 #include <coroutine>
 #include <cstddef>
 #include <source_location>
+#include <utility>
 
 namespace coracle {
 
 class job;
 
 namespace detail {
+
 class promise_base;
-}
+struct leaf_notes;
+
+/// When the present turn of this thread's loop began: what ages are measured by, to within a turn.
+inline constinit thread_local time_point turn_time = {};
+
+} // namespace detail
 
 /// What a job waits for: an operation, a timer, an event, a scope of child jobs. It lives in the
 /// awaiting frame. It may be moved until it is awaited; from then until the frame has been resumed
@@ -33,6 +41,12 @@ public:
 
     /// What this is, for messages: "read", "sleep", "task_group".
     [[nodiscard]] const char* kind() const noexcept { return kind_; }
+
+    /// Since when it has been waited for.
+    [[nodiscard]] time_point since() const noexcept { return since_; }
+
+    /// Says more of it to whoever inspects the loop.
+    virtual void describe(detail::leaf_notes&) const {}
 
 protected:
     explicit leaf(const char* kind) noexcept : kind_(kind) {}
@@ -66,6 +80,7 @@ private:
 
     const char* kind_;
     job* waiter_ = nullptr; // from the begin of the wait until the frame has been resumed
+    time_point since_;
 };
 
 namespace detail {
@@ -134,17 +149,23 @@ public:
     /// What this job waits for; null while it runs or is ready.
     [[nodiscard]] const leaf* pending() const noexcept { return leaf_; }
 
+    /// The frame in which it is suspended, whose continuations are the others of the chain; null
+    /// while it runs.
+    [[nodiscard]] const detail::promise_base* frame() const noexcept { return frame_; }
+
     /// Where this job was suspended last.
     [[nodiscard]] std::source_location where() const noexcept {
         return frame_ ? frame_->where : std::source_location();
     }
+
+    [[nodiscard]] time_point started() const noexcept { return started_; }
 
     // The rest is for leaves, promises and the loop.
 
     /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.
     [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
         leaf_ = nullptr;
-        return hop(*frame_);
+        return hop(*std::exchange(frame_, nullptr));
     }
 
     /// Makes the job ready, to go on with `frame`.
@@ -154,8 +175,8 @@ public:
     }
 
     /// The frame with which a job taken from the ready queue goes on.
-    [[nodiscard]] std::coroutine_handle<> resumption() const noexcept {
-        return detail::handle_of(*frame_);
+    [[nodiscard]] std::coroutine_handle<> resumption() noexcept {
+        return detail::handle_of(*std::exchange(frame_, nullptr));
     }
 
     /// Whether the job has gone on without the loop for long enough: then it is queued to go on
@@ -191,6 +212,7 @@ private:
     job* next_ready_ = nullptr;
     detail::promise_base* frame_ = nullptr; // what to resume when ready
     leaf* leaf_ = nullptr;
+    time_point started_ = detail::turn_time;
     bool cancelled_ = false;
 };
 
@@ -198,6 +220,7 @@ inline void leaf::begin(detail::promise_base& frame) noexcept {
     waiter_ = frame.owner;
     waiter_->leaf_ = this;
     waiter_->frame_ = &frame;
+    since_ = detail::turn_time;
 }
 
 inline void leaf::wake() noexcept {
@@ -207,6 +230,7 @@ inline void leaf::wake() noexcept {
 
 inline void leaf::resume_inline() noexcept {
     waiter_->leaf_ = nullptr;
+    waiter_->frame_ = nullptr;
 }
 
 inline void ready_queue::push(job& ready) noexcept {

@@ -15,6 +15,7 @@ loop::loop(driver& port) : driver_(&port), inbox_(std::make_shared<detail::inbox
     if (loop_of_this_thread)
         detail::fatal("a second loop was made on a thread whose first one still lives");
     loop_of_this_thread = this;
+    detail::turn_time = port.now();
 }
 
 loop::~loop() {
@@ -44,14 +45,14 @@ void loop::run_jobs() noexcept {
 }
 
 void loop::collect() {
-    if (!timers_.empty())
-        timers_.advance(driver_->now());
     if (!ready_.empty() || !inbox_->empty() || !inbox_->fall_asleep()) {
         driver_->poll(ready_, time_point::min());
-        return;
+    } else {
+        driver_->poll(ready_, timers_.next());
+        inbox_->awake();
     }
-    driver_->poll(ready_, timers_.next());
-    inbox_->awake();
+    detail::turn_time = driver_->now();
+    timers_.advance(detail::turn_time);
 }
 
 } // namespace coracle

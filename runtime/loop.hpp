@@ -2,8 +2,8 @@
 //
 // loop: runs the jobs of one thread.
 //
-// A turn is: what other threads posted, then jobs that are ready (a bounded number), then timers
-// that have expired, then one poll of the driver, which sleeps only if nothing else is to be done.
+// A turn is: what other threads posted, then jobs that are ready (a bounded number), then one poll
+// of the driver, which sleeps only if nothing else is to be done, then timers that have expired.
 // Frames are resumed here and nowhere else.
 #pragma once
 
@@ -54,12 +54,15 @@ private:
     /// The second half: learns what has happened, and sleeps until something does.
     void collect();
 
+    friend class inspection;
+
     /// The most jobs resumed in one turn, so that the kernel is asked often enough.
     static constexpr int ready_budget = 256;
 
     driver* driver_;
     ready_queue ready_;
     coracle::timers timers_;
+    const job* main_ = nullptr; // the root of all jobs, while `run` runs it
     std::shared_ptr<detail::inbox> inbox_;
 };
 
@@ -86,12 +89,27 @@ private:
     bool ended_ = false;
 };
 
+/// Notes which job is the root of all for as long as it runs.
+class main_mark {
+public:
+    main_mark(const job*& place, const job& main) noexcept : place_(place) { place_ = &main; }
+
+    ~main_mark() { place_ = nullptr; }
+
+    main_mark(const main_mark&) = delete;
+    main_mark& operator=(const main_mark&) = delete;
+
+private:
+    const job*& place_;
+};
+
 } // namespace detail
 
 template <class T>
 T loop::run(task<T> main) {
     detail::main_job job(ready_);
     task<T> root(std::move(main)); // goes before its job, should the driver throw
+    const detail::main_mark running(main_, job);
     root.start(job);
     // Not asked once more after the end: with nothing left to wake it, the driver would sleep.
     for (run_jobs(); !job.ended(); run_jobs())

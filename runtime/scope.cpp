@@ -2,6 +2,7 @@
 #include "scope.hpp"
 
 #include "../memory/fatal.hpp"
+#include "inspect.hpp"
 #include "notice.hpp"
 #include <fmt/format.h>
 #include <system_error>
@@ -43,6 +44,11 @@ std::coroutine_handle<> scope::retire(child& gone) noexcept {
     if (!first_ && waiter())
         return waiter()->wake_inline();
     return std::noop_coroutine();
+}
+
+void scope::describe(leaf_notes& notes) const {
+    for (const child* each = first_; each; each = each->next_)
+        notes.children.push_back(each);
 }
 
 bool is_cancellation(const std::exception_ptr& failure) noexcept {

@@ -92,6 +92,8 @@ public:
     /// The waiting job has been cancelled.
     void interrupt() noexcept override { cancel_children(); }
 
+    void describe(leaf_notes& notes) const override;
+
 protected:
     explicit scope(const char* kind) noexcept : leaf(kind) {}
 
