@@ -6,14 +6,22 @@
 
 namespace chat {
 
+namespace {
+
+/// How much the kernel keeps of what was written and not yet read.
+constexpr int kernel_bytes = 64 * 1024;
+
+} // namespace
+
 session::session(room& in, coracle::tcp_stream peer, const limits& allowed)
     : member(allowed.outbox_bytes), room_(&in), peer_(std::move(peer)),
       lines_(peer_, most_line_bytes), allowed_(&allowed) {}
 
 coracle::task<> session::run() {
     peer_.set_no_delay(true); // the outbox gathers lines already
-    // Without a bound the kernel takes megabytes for a client that does not read.
-    peer_.set_send_buffer_size(static_cast<int>(allowed_->outbox_bytes));
+    // Else the kernel keeps megabytes for a client that does not read, and the outbox seems to
+    // move.
+    peer_.set_send_buffer_size(kernel_bytes);
     auto serve = [this](coracle::task_group& jobs) -> coracle::task<> {
         jobs_ = &jobs;
         jobs.start(read());

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// A chat server and its clients in one loop, over real sockets. Whatever a test waits for is a line
+// or an end; the guard is only there so that a test that would hang fails instead. Every server
+// has to leave no frame and no descriptor behind.
+#pragma once
+
+#include <chrono>
+#include <coracle/coracle.hpp>
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <server.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace chat::test {
+
+using coracle::task;
+
+inline constexpr std::chrono::seconds guard{60};
+
+class client {
+public:
+    client() = default;
+    client(const client&) = delete;
+    client& operator=(const client&) = delete;
+
+    [[nodiscard]] coracle::tcp_stream& stream() noexcept { return stream_; }
+
+    [[nodiscard]] task<> connect(const server& to) {
+        stream_ =
+            co_await coracle::with_timeout(guard, coracle::tcp_stream::connect(to.local_address()));
+        stream_.set_no_delay(true);
+    }
+
+    /// Connects and takes a name; the lines about that have been read afterwards.
+    [[nodiscard]] task<> join(const server& to, std::string name) {
+        co_await connect(to);
+        const std::string welcome = co_await line();
+        REQUIRE(welcome.starts_with("* welcome, guest"));
+        co_await say("/nick " + name);
+        const std::string renamed = co_await line();
+        REQUIRE(renamed.ends_with(" is now " + name));
+    }
+
+    [[nodiscard]] task<> send(std::string bytes) {
+        co_await coracle::with_timeout(guard, stream_.write(bytes));
+    }
+
+    [[nodiscard]] task<> say(std::string text) { co_await send(std::move(text) + "\n"); }
+
+    /// The next line; nothing at the end, or if the connection was reset.
+    [[nodiscard]] task<std::optional<std::string>> line_or_end() {
+        const coracle::result<std::optional<std::string_view>> next =
+            co_await coracle::as_result(coracle::with_timeout(guard, lines_.next()));
+        REQUIRE(next.error() != std::errc::timed_out);
+        std::optional<std::string> text;
+        if (next && next->has_value())
+            text = **next;
+        co_return text;
+    }
+
+    [[nodiscard]] task<std::string> line() {
+        const std::optional<std::string> next = co_await line_or_end();
+        REQUIRE(next.has_value());
+        co_return *next;
+    }
+
+    /// The next line is this one.
+    [[nodiscard]] task<> expect(std::string wanted) {
+        const std::string next = co_await line();
+        CHECK(next == wanted);
+    }
+
+    /// Reads until this line has come.
+    [[nodiscard]] task<> skip_to(std::string wanted) {
+        for (;;) {
+            const std::optional<std::string> next = co_await line_or_end();
+            INFO("waiting for: ", wanted);
+            REQUIRE(next.has_value());
+            if (*next == wanted)
+                co_return;
+        }
+    }
+
+    /// Nothing more comes.
+    [[nodiscard]] task<> expect_end() {
+        const std::optional<std::string> next = co_await line_or_end();
+        CHECK(next.value_or("the end") == "the end");
+    }
+
+    /// Reads what is left, without looking at it.
+    [[nodiscard]] task<> skip_to_end() {
+        for (;;) {
+            const std::optional<std::string> next = co_await line_or_end();
+            if (!next)
+                co_return;
+        }
+    }
+
+private:
+    coracle::tcp_stream stream_;
+    coracle::line_reader lines_{stream_, 1 << 20};
+};
+
+[[nodiscard]] inline std::ptrdiff_t open_descriptors() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+}
+
+template <class Body>
+task<> serve_for(limits allowed, Body body) {
+    server tested(coracle::tcp_listener::bind(coracle::address::loopback_v4(0)), allowed);
+    auto both = [&](coracle::task_group& jobs) -> task<> {
+        jobs.start(tested.run());
+        co_await body(tested);
+        tested.stop();
+    };
+    co_await coracle::with_timeout(2 * guard, coracle::with_task_group(both));
+    CHECK(tested.here().size() == 0);
+}
+
+/// Runs `body(server&)` beside a server, and stops that afterwards.
+template <class Body>
+void with_server(const limits& allowed, Body body) {
+    const std::size_t frames_before = coracle::usage().live_frames;
+    const std::ptrdiff_t descriptors_before = open_descriptors();
+    coracle::run(serve_for(allowed, std::move(body)));
+    CHECK(coracle::usage().live_frames == frames_before);
+    CHECK(open_descriptors() == descriptors_before);
+}
+
+} // namespace chat::test

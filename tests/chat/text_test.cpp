@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// What may be a name, and what may be shown on another one's terminal.
+#include <doctest/doctest.h>
+#include <string>
+#include <string_view>
+#include <text.hpp>
+
+namespace {
+
+std::string printable(std::string_view text) {
+    std::string result;
+    chat::append_printable(result, text);
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("chat text: names are 1 to 16 letters, digits, '_' and '-'") {
+    CHECK(chat::is_valid_name("a"));
+    CHECK(chat::is_valid_name("Az09_-"));
+    CHECK(chat::is_valid_name("exactly-16-bytes"));
+    CHECK_FALSE(chat::is_valid_name(""));
+    CHECK_FALSE(chat::is_valid_name("more-than-16-byte"));
+    CHECK_FALSE(chat::is_valid_name("two words"));
+    CHECK_FALSE(chat::is_valid_name("dot."));
+    CHECK_FALSE(chat::is_valid_name("\xc3\xa4")); // a letter, but not an ASCII one
+    CHECK_FALSE(chat::is_valid_name(std::string_view("a\0b", 3)));
+}
+
+TEST_CASE("chat text: UTF-8 passes unharmed") {
+    for (const std::string_view text : {
+             "plain ASCII ~!",
+             "\xc2\xa0\xdf\xbf",                     // the ends of two bytes, without the controls
+             "\xe0\xa0\x80\xed\x9f\xbf\xef\xbf\xbf", // of three, around the surrogates
+             "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",     // of four
+             "gr\xc3\xbc\xc3\x9f"
+             "e \xe2\x82\xac \xf0\x9f\x9b\xb6",
+         }) {
+        CHECK(printable(text) == text);
+    }
+}
+
+TEST_CASE("chat text: control characters are replaced") {
+    CHECK(printable("a\tb") == "a b");
+    CHECK(printable("\x1b[2Jboo\x07\r\x7f") == "?[2Jboo???");
+    CHECK(printable(std::string_view("a\0b", 3)) == "a?b");
+    CHECK(printable("\xc2\x80\xc2\x9b"
+                    "2J\xc2\x9f") == "??2J?");
+}
+
+TEST_CASE("chat text: what is not UTF-8 is replaced byte by byte") {
+    CHECK(printable("\x80\xbf") == "??");            // continuations of nothing
+    CHECK(printable("\xc0\xaf") == "??");            // longer than needed
+    CHECK(printable("\xe0\x9f\xbf") == "???");       // the same in three bytes
+    CHECK(printable("\xf0\x8f\xbf\xbf") == "????");  // and four
+    CHECK(printable("\xed\xa0\x80") == "???");       // half of a surrogate pair
+    CHECK(printable("\xf4\x90\x80\x80") == "????");  // beyond Unicode
+    CHECK(printable("\xf5\xff") == "??");            // never begin anything
+    CHECK(printable("\xe2\x82") == "??");            // cut short by the end
+    CHECK(printable("\xe2\x82z\xc3") == "??z?");     // by another character
+    CHECK(printable("\xe2\xc3\xa4") == "?\xc3\xa4"); // which is not lost
+}

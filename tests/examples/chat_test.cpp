@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+//
+// The chat server as a program: what it prints, its signals and its exit codes. What happens within
+// it is tested in tests/chat.
+#include "program.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <coracle/coracle.hpp>
+
+using coracle::test::connection;
+using coracle::test::program;
+
+namespace {
+
+std::uint16_t port_of(program& chat) {
+    const std::uint16_t port = chat.port();
+    CHECK(chat.output.line().starts_with("chat: the backend is "));
+    CHECK(chat.output.line() == "chat: connect with: nc 127.0.0.1 " + std::to_string(port));
+    return port;
+}
+
+void join(connection& client, const std::string& name) {
+    CHECK(client.line().starts_with("* welcome, guest"));
+    client.send("/nick " + name + "\n");
+    CHECK(client.line().ends_with(" is now " + name));
+}
+
+/// Reads until this line has come.
+void skip_to(connection& client, std::string_view wanted) {
+    std::string line;
+    do {
+        line = client.line();
+    } while (line != wanted);
+}
+
+/// Says a megabyte, which is more than sockets hold, to a client that does not read, while another
+/// one confirms each line. So the server cannot be rid of its lines for `slow` whatever the time.
+void overwhelm_the_silent(connection& speaker, connection& listener) {
+    const std::string text(4000, 'x');
+    for (int said = 0; said < 250; ++said) {
+        speaker.send(text + "\n");
+        skip_to(listener, "<speaker> " + text);
+    }
+}
+
+} // namespace
+
+TEST_CASE("chat program: it says where it is, which backend it took, and why") {
+    for (const std::string_view name : coracle::backend_names()) {
+        if (!coracle::probe_backend(name).works)
+            continue;
+        program chat(CORACLE_CHAT, {"--port", "0", "--backend", std::string(name)}, "");
+        CHECK(chat.output.line().starts_with("chat: listening on 127.0.0.1:"));
+        CHECK(chat.output.line() ==
+              "chat: the backend is " + std::string(name) + ": it was asked for");
+        CHECK(chat.output.line().starts_with("chat: connect with: nc 127.0.0.1 "));
+    }
+    program on_v6(CORACLE_CHAT, {"--host=::1", "--port=0"});
+    const std::string line = on_v6.output.line();
+    if (line.starts_with("chat: listening on [::1]:")) {
+        static_cast<void>(on_v6.output.line());
+        CHECK(on_v6.output.line() ==
+              "chat: connect with: nc ::1 " + line.substr(line.rfind(':') + 1));
+    }
+}
+
+TEST_CASE("chat program: people talk") {
+    program chat(CORACLE_CHAT, {"--port", "0"});
+    const std::uint16_t port = port_of(chat);
+    connection alice(port);
+    join(alice, "alice");
+    connection bob(port);
+    join(bob, "bob");
+    skip_to(alice, "* guest2 is now bob");
+    bob.send("hello\r\n");
+    CHECK(alice.line() == "<bob> hello");
+    alice.send("/who\n");
+    CHECK(alice.line() == "* here: alice, bob");
+    bob.reset();
+    CHECK(alice.line() == "* bob left");
+    alice.send("last words");
+    alice.end_sending();
+    CHECK(alice.rest().empty());
+}
+
+TEST_CASE("chat program: the limits of the command line hold") {
+    program chat(CORACLE_CHAT, {"--port", "0", "--max-sessions", "1", "--idle-timeout", "1"});
+    const std::uint16_t port = port_of(chat);
+    connection one(port);
+    CHECK(one.line().starts_with("* welcome"));
+    connection two(port);
+    CHECK(two.rest() == "! the server is full, with 1 sessions; try again later\n");
+    CHECK(one.rest() == "! you were silent for too long\n");
+}
+
+TEST_CASE("chat program: a signal ends it in order") {
+    for (const int number : {SIGINT, SIGTERM}) {
+        program chat(CORACLE_CHAT, {"--port", "0"});
+        const std::uint16_t port = port_of(chat);
+        connection alice(port);
+        join(alice, "alice");
+        chat.send_signal(number);
+        CHECK(alice.rest() == "* server is going down\n");
+        CHECK(chat.exit_code() == 0);
+        CHECK(chat.complaint.empty());
+        CHECK(chat.written.empty());
+    }
+}
+
+TEST_CASE("chat program: a signal with nobody there") {
+    program chat(CORACLE_CHAT, {"--port", "0"});
+    static_cast<void>(port_of(chat));
+    chat.send_signal(SIGTERM);
+    CHECK(chat.exit_code() == 0);
+}
+
+TEST_CASE("chat program: a client that does not read delays the end, but does not prevent it") {
+    program chat(CORACLE_CHAT, {"--port", "0", "--outbox", "2000000"});
+    const std::uint16_t port = port_of(chat);
+    connection slow(port, 4096);
+    CHECK(slow.line().starts_with("* welcome"));
+    connection speaker(port);
+    join(speaker, "speaker");
+    connection listener(port);
+    join(listener, "listener");
+    overwhelm_the_silent(speaker, listener);
+    const auto before = std::chrono::steady_clock::now();
+    chat.send_signal(SIGTERM);
+    CHECK(listener.rest() == "* server is going down\n");
+    CHECK(chat.exit_code() == 0);
+    CHECK(std::chrono::steady_clock::now() - before >= std::chrono::seconds(2));
+}
+
+TEST_CASE("chat program: a second signal ends it at once") {
+    program chat(CORACLE_CHAT, {"--port", "0", "--outbox", "2000000"});
+    const std::uint16_t port = port_of(chat);
+    connection slow(port, 4096);
+    CHECK(slow.line().starts_with("* welcome"));
+    connection speaker(port);
+    join(speaker, "speaker");
+    connection listener(port);
+    join(listener, "listener");
+    overwhelm_the_silent(speaker, listener);
+    // Both are there when it goes on, so that the two seconds cannot pass between them.
+    chat.freeze();
+    chat.send_signal(SIGINT);
+    chat.send_signal(SIGTERM);
+    chat.send_signal(SIGCONT);
+    const int code = chat.exit_code();
+    CHECK((code == 128 + SIGINT || code == 128 + SIGTERM)); // whichever was handled second
+}
+
+TEST_CASE("chat program: help and bad arguments") {
+    program help(CORACLE_CHAT, {"--help"});
+    CHECK(help.exit_code() == 0);
+    CHECK(help.written.starts_with("usage: chat"));
+    CHECK(help.complaint.empty());
+
+    const std::vector<std::vector<std::string>> bad = {
+        {"--nonsense"}, {"7777"}, {"--port"}, {"--port", "many"}, {"--backend", "kqueue"}};
+    for (const std::vector<std::string>& arguments : bad) {
+        program refused(CORACLE_CHAT, arguments);
+        CHECK(refused.exit_code() == 2);
+        CHECK(refused.written.empty());
+        CHECK(refused.complaint.starts_with("chat: "));
+        CHECK(refused.complaint.find(arguments.front()) != std::string::npos);
+        CHECK(std::count(refused.complaint.begin(), refused.complaint.end(), '\n') == 1);
+    }
+}
+
+TEST_CASE("chat program: what keeps it from serving is told in one line") {
+    program first(CORACLE_CHAT, {"--port", "0"});
+    const std::string port = std::to_string(port_of(first));
+    program second(CORACLE_CHAT, {"--port", port});
+    CHECK(second.exit_code() == 1);
+    CHECK(second.complaint ==
+          "chat: cannot bind to 127.0.0.1:" + port + ": Address already in use\n");
+
+    program elsewhere(CORACLE_CHAT, {"--port", "0", "--host", "192.0.2.1"});
+    CHECK(elsewhere.exit_code() == 1);
+    CHECK(elsewhere.complaint ==
+          "chat: cannot bind to 192.0.2.1:0: Cannot assign requested address\n");
+
+    program forced(CORACLE_CHAT, {"--port", "0"}, "nonsense");
+    CHECK(forced.exit_code() == 1);
+    CHECK(forced.complaint ==
+          "chat: there is no backend called 'nonsense'; there are: io_uring, epoll\n");
+}

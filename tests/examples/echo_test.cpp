@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// The echo server as a program.
+#include "program.hpp"
+
+using coracle::test::connection;
+using coracle::test::program;
+
+TEST_CASE("echo: what comes is sent back, on several connections") {
+    program echo(CORACLE_ECHO, {"0"});
+    const std::uint16_t port = echo.port();
+    connection one(port);
+    connection two(port);
+    const std::string much(100'000, 'x');
+    one.send("hello");
+    two.send(much);
+    CHECK(two.take(much.size()) == much);
+    CHECK(one.take(5) == "hello");
+    one.send("last");
+    one.end_sending();
+    CHECK(one.rest() == "last");
+}
+
+TEST_CASE("echo: a connection that is reset ends alone") {
+    program echo(CORACLE_ECHO, {"0"});
+    const std::uint16_t port = echo.port();
+    connection stays(port);
+    stays.send("a");
+    CHECK(stays.take(1) == "a");
+    for (int i = 0; i < 20; ++i) {
+        connection gone(port);
+        gone.send("not read");
+        gone.reset();
+    }
+    stays.send("b");
+    CHECK(stays.take(1) == "b");
+    connection late(port);
+    late.send("c");
+    CHECK(late.take(1) == "c");
+}
+
+TEST_CASE("echo: a port in use and a bad one are told in one line") {
+    program echo(CORACLE_ECHO, {"0"});
+    const std::string port = std::to_string(echo.port());
+    program second(CORACLE_ECHO, {port});
+    CHECK(second.exit_code() == 1);
+    CHECK(second.complaint ==
+          "echo: cannot bind to 127.0.0.1:" + port + ": Address already in use\n");
+    for (const char* const bad : {"", "http", "65536", "-1", "7 7"}) {
+        program refused(CORACLE_ECHO, {bad});
+        CHECK(refused.exit_code() == 1);
+        CHECK(refused.complaint.starts_with("echo: bad address '127.0.0.1:"));
+        CHECK(refused.complaint.find('\n') == refused.complaint.size() - 1);
+    }
+}
