@@ -17,30 +17,14 @@ namespace coracle {
 static_assert(sizeof(mutable_buffer) == sizeof(const_buffer) &&
               std::is_standard_layout_v<mutable_buffer> && std::is_standard_layout_v<const_buffer>);
 
-const char* to_string(opcode code) noexcept {
-    switch (code) {
-    case opcode::accept:
-        return "accept";
-    case opcode::connect:
-        return "connect";
-    case opcode::read:
-    case opcode::read_vector:
-        return "read";
-    case opcode::write:
-    case opcode::write_vector:
-        return "write";
-    }
-    return "operation";
-}
-
 bool operation::submit(detail::promise_base& frame) noexcept {
     backend* const kernel = backend::current();
     if (!kernel)
         detail::fatal("an operation was awaited outside of coracle::run");
     if (frame.owner->cancelled()) {
-        error_ = detail::cancelled_code();
+        failure_ = detail::cancelled_code();
     } else if (!target_) {
-        error_ = std::make_error_code(std::errc::bad_file_descriptor);
+        failure_ = std::make_error_code(std::errc::bad_file_descriptor);
     } else {
         begin(frame);
         if (kernel->start(*this))
@@ -78,7 +62,7 @@ bool operation::advance(std::int64_t count) noexcept {
         return true;
     if (count == 0 && inbound()) {
         if (done_ > 0)
-            error_ = error::unexpected_end;
+            failure_ = make_error_code(error::unexpected_end);
         return true;
     }
     if (interrupted_) {
@@ -105,7 +89,7 @@ void operation::note_written(std::int64_t count) noexcept {
 }
 
 void operation::fail(std::error_code error) noexcept {
-    error_ = error;
+    failure_ = error;
     if (!inbound() && done_ > 0)
         target_->write_cut_short = true;
 }
@@ -133,46 +117,12 @@ std::size_t vector_operation::total() const noexcept {
     return bytes;
 }
 
-read_operation::read_operation(detail::descriptor* from, mutable_buffer into, bool exactly) noexcept
-    : transfer_operation(opcode::read, from, into.data(), into.size()) {
-    if (exactly)
-        goal_ = static_cast<std::int64_t>(into.size());
-    if (into.size() == 0)
-        settle(std::make_error_code(std::errc::invalid_argument));
-}
-
-result<std::size_t> read_operation::await_result() noexcept {
-    end();
-    if (error())
-        return error();
-    return static_cast<std::size_t>(done_);
-}
-
 read_vector_operation::read_vector_operation(detail::descriptor* from,
                                              std::span<const mutable_buffer> into) noexcept
     : vector_operation(opcode::read_vector, from,
                        reinterpret_cast<const const_buffer*>(into.data()), into.size()) {
     if (total() == 0)
         settle(std::make_error_code(std::errc::invalid_argument));
-}
-
-result<std::size_t> read_vector_operation::await_result() noexcept {
-    end();
-    if (error())
-        return error();
-    return static_cast<std::size_t>(done_);
-}
-
-write_operation::write_operation(detail::descriptor* to, const_buffer from) noexcept
-    : transfer_operation(opcode::write, to, from.data(), from.size()) {
-    goal_ = static_cast<std::int64_t>(from.size());
-    if (from.size() == 0)
-        settle();
-}
-
-result<void> write_operation::await_result() noexcept {
-    end();
-    return error();
 }
 
 write_vector_operation::write_vector_operation(detail::descriptor* to,
@@ -183,11 +133,6 @@ write_vector_operation::write_vector_operation(detail::descriptor* to,
         settle();
 }
 
-result<void> write_vector_operation::await_result() noexcept {
-    end();
-    return error();
-}
-
 accept_operation::accept_operation(detail::descriptor* from) noexcept
     : operation(opcode::accept, from), network_(from ? from->opened_by : nullptr) {
     done_ = no_handle;
@@ -195,17 +140,9 @@ accept_operation::accept_operation(detail::descriptor* from) noexcept
 
 result<socket> accept_operation::await_result() {
     end();
-    if (error())
-        return error();
+    if (failure())
+        return failure();
     return socket(static_cast<native_handle>(done_), *network_);
-}
-
-connect_operation::connect_operation(detail::descriptor* from, const address& peer) noexcept
-    : operation(opcode::connect, from), peer_(peer) {}
-
-result<void> connect_operation::await_result() noexcept {
-    end();
-    return error();
 }
 
 } // namespace coracle

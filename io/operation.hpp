@@ -30,9 +30,23 @@
 
 namespace coracle {
 
-enum class opcode : std::uint8_t { accept, connect, read, read_vector, write, write_vector };
+enum class opcode : std::uint8_t { accept, read, read_vector, connect, write, write_vector };
 
-[[nodiscard]] const char* to_string(opcode code) noexcept;
+[[nodiscard]] constexpr const char* to_string(opcode code) noexcept {
+    switch (code) {
+    case opcode::accept:
+        return "accept";
+    case opcode::read:
+    case opcode::read_vector:
+        return "read";
+    case opcode::connect:
+        return "connect";
+    case opcode::write:
+    case opcode::write_vector:
+        return "write";
+    }
+    return "operation";
+}
 
 class operation : public leaf {
 public:
@@ -66,9 +80,7 @@ public:
     void complete() noexcept { wake(); }
 
     /// Whether it takes from the socket, as reads and accepts do.
-    [[nodiscard]] bool inbound() const noexcept {
-        return code_ == opcode::accept || code_ == opcode::read || code_ == opcode::read_vector;
-    }
+    [[nodiscard]] bool inbound() const noexcept { return code_ < opcode::connect; }
 
     [[nodiscard]] detail::lane& lane() const noexcept {
         return inbound() ? target_->in : target_->out;
@@ -86,10 +98,23 @@ protected:
     /// Nothing to ask a kernel for: done, or refused.
     void settle(std::error_code error = {}) noexcept {
         settled_ = true;
-        error_ = error;
+        failure_ = error;
     }
 
-    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+    /// Ends the wait and tells how it went, with the number of bytes or without.
+    [[nodiscard]] result<std::size_t> end_with_count() noexcept {
+        end();
+        if (failure_)
+            return failure_;
+        return static_cast<std::size_t>(done_);
+    }
+
+    [[nodiscard]] result<void> end_with_nothing() noexcept {
+        end();
+        return failure_;
+    }
+
+    [[nodiscard]] detail::failure failure() const noexcept { return failure_; }
 
     std::int64_t done_ = 0; // bytes so far, or the handle
     std::int64_t goal_ = 0; // bytes that must be done; 0: whatever comes
@@ -99,7 +124,7 @@ private:
     void note_written(std::int64_t count) noexcept;
 
     detail::descriptor* target_;
-    std::error_code error_;
+    detail::failure failure_;
     opcode code_;
     bool settled_ = false;
     bool interrupted_ = false;
@@ -161,11 +186,17 @@ private:
 /// The awaitable of stream::read and read_exactly. Gives the number of bytes.
 class [[nodiscard]] read_operation : public transfer_operation {
 public:
-    read_operation(detail::descriptor* from, mutable_buffer into, bool exactly) noexcept;
+    read_operation(detail::descriptor* from, mutable_buffer into, bool exactly) noexcept
+        : transfer_operation(opcode::read, from, into.data(), into.size()) {
+        if (exactly)
+            goal_ = static_cast<std::int64_t>(into.size());
+        if (into.size() == 0)
+            settle(std::make_error_code(std::errc::invalid_argument));
+    }
 
     std::size_t await_resume() { return await_result().value(); }
 
-    [[nodiscard]] result<std::size_t> await_result() noexcept;
+    [[nodiscard]] result<std::size_t> await_result() noexcept { return end_with_count(); }
 };
 
 /// The awaitable of stream::read of several buffers. Gives the number of bytes.
@@ -175,17 +206,22 @@ public:
 
     std::size_t await_resume() { return await_result().value(); }
 
-    [[nodiscard]] result<std::size_t> await_result() noexcept;
+    [[nodiscard]] result<std::size_t> await_result() noexcept { return end_with_count(); }
 };
 
 /// The awaitable of stream::write.
 class [[nodiscard]] write_operation : public transfer_operation {
 public:
-    write_operation(detail::descriptor* to, const_buffer from) noexcept;
+    write_operation(detail::descriptor* to, const_buffer from) noexcept
+        : transfer_operation(opcode::write, to, from.data(), from.size()) {
+        goal_ = static_cast<std::int64_t>(from.size());
+        if (from.size() == 0)
+            settle();
+    }
 
     void await_resume() { await_result().value(); }
 
-    [[nodiscard]] result<void> await_result() noexcept;
+    [[nodiscard]] result<void> await_result() noexcept { return end_with_nothing(); }
 };
 
 /// The awaitable of stream::write of several buffers.
@@ -195,7 +231,7 @@ public:
 
     void await_resume() { await_result().value(); }
 
-    [[nodiscard]] result<void> await_result() noexcept;
+    [[nodiscard]] result<void> await_result() noexcept { return end_with_nothing(); }
 };
 
 /// Gives the handle of the next connection, as a socket.
@@ -213,11 +249,12 @@ private:
 
 class [[nodiscard]] connect_operation : public operation {
 public:
-    connect_operation(detail::descriptor* from, const address& peer) noexcept;
+    connect_operation(detail::descriptor* from, const address& peer) noexcept
+        : operation(opcode::connect, from), peer_(peer) {}
 
     void await_resume() { await_result().value(); }
 
-    [[nodiscard]] result<void> await_result() noexcept;
+    [[nodiscard]] result<void> await_result() noexcept { return end_with_nothing(); }
 
     [[nodiscard]] const address& peer() const noexcept { return peer_; }
 

@@ -11,6 +11,30 @@
 
 namespace coracle {
 
+namespace detail {
+
+/// An error code, or none; having none is cheap, unlike an empty std::error_code, which asks for
+/// its category.
+class failure {
+public:
+    failure() noexcept = default;
+
+    failure(std::error_code code) noexcept
+        : value_(code.value()), category_(code ? &code.category() : nullptr) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return category_ != nullptr; }
+
+    [[nodiscard]] std::error_code code() const noexcept {
+        return category_ ? std::error_code(value_, *category_) : std::error_code();
+    }
+
+private:
+    int value_ = 0;
+    const std::error_category* category_ = nullptr;
+};
+
+} // namespace detail
+
 template <class T>
 class [[nodiscard]] result {
 public:
@@ -18,14 +42,16 @@ public:
 
     result(T value) : value_(std::move(value)) {}
 
-    result(std::error_code error) noexcept : error_(error) {}
+    result(std::error_code error) noexcept : failure_(error) {}
+
+    result(detail::failure error) noexcept : failure_(error) {}
 
     [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
     /// Why there is no value; an empty code if there is one.
-    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+    [[nodiscard]] std::error_code error() const noexcept { return failure_.code(); }
 
     /// The value; throws std::system_error with the error if there is none.
     [[nodiscard]] T& value() & { return throw_if_error(), *value_; }
@@ -58,11 +84,11 @@ public:
 private:
     void throw_if_error() const {
         if (!value_)
-            throw std::system_error(error_);
+            throw std::system_error(failure_.code());
     }
 
     std::optional<T> value_;
-    std::error_code error_;
+    detail::failure failure_;
 };
 
 template <>
@@ -72,21 +98,23 @@ public:
 
     result() noexcept = default;
 
-    result(std::error_code error) noexcept : error_(error) {}
+    result(std::error_code error) noexcept : failure_(error) {}
 
-    [[nodiscard]] bool has_value() const noexcept { return !error_; }
+    result(detail::failure error) noexcept : failure_(error) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return !failure_; }
 
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
-    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+    [[nodiscard]] std::error_code error() const noexcept { return failure_.code(); }
 
     void value() const {
-        if (error_)
-            throw std::system_error(error_);
+        if (failure_)
+            throw std::system_error(failure_.code());
     }
 
 private:
-    std::error_code error_;
+    detail::failure failure_;
 };
 
 namespace detail {
