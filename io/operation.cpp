@@ -30,6 +30,7 @@ bool operation::submit(detail::promise_base& frame) noexcept {
         if (kernel->start(*this))
             return true;
         resume_inline();
+        loop::current().note_call();
     }
     return frame.owner->gives_way(frame);
 }

@@ -35,7 +35,8 @@ loop* loop::current_or_null() noexcept {
 
 void loop::run_jobs() noexcept {
     inbox_->run_all();
-    for (int resumed = 0; resumed < ready_budget; ++resumed) {
+    calls_ = 0;
+    for (int resumed = 0; resumed < ready_budget && calls_ < call_budget; ++resumed) {
         job* const next = ready_.pop();
         if (!next)
             return;

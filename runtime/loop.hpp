@@ -47,6 +47,9 @@ public:
 
     [[nodiscard]] ready_queue& ready() noexcept { return ready_; }
 
+    /// A job has called the kernel and goes on at once: a turn has room for a number of these.
+    void note_call() noexcept { ++calls_; }
+
 private:
     /// The first half of a turn: what was posted, then a number of the jobs that are ready.
     void run_jobs() noexcept;
@@ -59,7 +62,11 @@ private:
     /// The most jobs resumed in one turn, so that the kernel is asked often enough.
     static constexpr int ready_budget = 256;
 
+    /// The same for what they ask of the kernel, which each of them may do many times.
+    static constexpr int call_budget = 256;
+
     driver* driver_;
+    int calls_ = 0; // in this turn
     ready_queue ready_;
     coracle::timers timers_;
     const job* main_ = nullptr; // the root of all jobs, while `run` runs it
