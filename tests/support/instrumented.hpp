@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Whether this program runs under a tool that makes it many times slower, or that has its own
+// malloc, so that a test can do less and say why.
+#pragma once
+
+namespace coracle::test {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CORACLE_TEST_UNDER "the address sanitizer watches"
+#elif __has_feature(thread_sanitizer)
+#define CORACLE_TEST_UNDER "the thread sanitizer watches"
+#endif
+#endif
+#if !defined(CORACLE_TEST_UNDER) && defined(__SANITIZE_ADDRESS__)
+#define CORACLE_TEST_UNDER "the address sanitizer watches"
+#elif !defined(CORACLE_TEST_UNDER) && defined(__SANITIZE_THREAD__)
+#define CORACLE_TEST_UNDER "the thread sanitizer watches"
+#elif !defined(CORACLE_TEST_UNDER) && defined(CORACLE_VALGRIND)
+#define CORACLE_TEST_UNDER "this build is for valgrind"
+#endif
+
+#ifdef CORACLE_TEST_UNDER
+inline constexpr bool instrumented = true;
+inline constexpr const char* why_instrumented = CORACLE_TEST_UNDER;
+#else
+inline constexpr bool instrumented = false;
+inline constexpr const char* why_instrumented = "";
+#endif
+
+} // namespace coracle::test
