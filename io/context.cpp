@@ -7,6 +7,7 @@
 #include "../memory/fatal.hpp"
 #include "../runtime/notice.hpp"
 #include "backend.hpp"
+#include <atomic>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <stdexcept>
@@ -55,7 +56,9 @@ std::unique_ptr<backend> make_best(const context_options& options, std::string& 
                 reason = "the best one that works here";
             } else {
                 reason = passed_over;
-                notice(fmt::format("using {}: {}", kind.name, passed_over));
+                static std::atomic<bool> said = false; // a program may have a context on each core
+                if (!said.exchange(true))
+                    notice(fmt::format("using {}: {}", kind.name, passed_over));
             }
             return made;
         }
