@@ -7,6 +7,9 @@
 namespace coracle::test {
 
 #if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define CORACLE_TEST_CHECKS_TYPES
+#endif
 #if __has_feature(address_sanitizer)
 #define CORACLE_TEST_UNDER "the address sanitizer watches"
 #elif __has_feature(thread_sanitizer)
@@ -27,6 +30,13 @@ inline constexpr const char* why_instrumented = CORACLE_TEST_UNDER;
 #else
 inline constexpr bool instrumented = false;
 inline constexpr const char* why_instrumented = "";
+#endif
+
+/// Whether -fsanitize=undefined, which looks at types through a pipe, is in this program.
+#ifdef CORACLE_TEST_CHECKS_TYPES
+inline constexpr bool checks_types = true;
+#else
+inline constexpr bool checks_types = false;
 #endif
 
 } // namespace coracle::test

@@ -19,7 +19,7 @@ class virtual_clock final : public driver {
 public:
     [[nodiscard]] time_point now() noexcept override { return now_; }
 
-    void poll(ready_queue&, time_point deadline) override {
+    void poll(time_point deadline) override {
         // A wake-up may be late: then the loop has to find out by itself what has come.
         if (woken_.exchange(false) || deadline == time_point::min())
             return;
