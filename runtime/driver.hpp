@@ -3,15 +3,13 @@
 // driver: the port through which a loop sleeps and learns what has happened.
 //
 // The loop owns frames and time's consequences; whoever implements the driver owns the kernel and
-// time itself. A driver never resumes anything: it moves jobs whose wait has ended to the ready
-// queue, and the loop resumes them afterwards.
+// time itself. A driver never resumes anything: it ends the waits of leaves, whose jobs thereby
+// become ready, and the loop resumes them afterwards.
 #pragma once
 
 #include <chrono>
 
 namespace coracle {
-
-class ready_queue;
 
 /// A moment on the loop's clock: std::chrono::steady_clock, unless a test or a simulation owns
 /// time.
@@ -21,9 +19,9 @@ struct driver {
     /// The present, never earlier than an answer already given.
     [[nodiscard]] virtual time_point now() noexcept = 0;
 
-    /// Collects what has happened into `ready`, waiting for it until `deadline` at the latest.
+    /// Collects what has happened, waiting for it until `deadline` at the latest.
     /// time_point::min() means: look, but do not wait. time_point::max() means: no deadline.
-    virtual void poll(ready_queue& ready, time_point deadline) = 0;
+    virtual void poll(time_point deadline) = 0;
 
     /// Ends a `poll` that waits, or keeps the next one from waiting. Legal from any thread.
     virtual void wake() noexcept = 0;

@@ -47,9 +47,9 @@ void loop::run_jobs() noexcept {
 
 void loop::collect() {
     if (!ready_.empty() || !inbox_->empty() || !inbox_->fall_asleep()) {
-        driver_->poll(ready_, time_point::min());
+        driver_->poll(time_point::min());
     } else {
-        driver_->poll(ready_, timers_.next());
+        driver_->poll(timers_.next());
         inbox_->awake();
     }
     detail::turn_time = driver_->now();

@@ -59,7 +59,7 @@ public:
 
     time_point now() noexcept override { return std::chrono::steady_clock::now(); }
 
-    void poll(ready_queue& ready, time_point deadline) override;
+    void poll(time_point deadline) override;
     void wake() noexcept override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
@@ -161,7 +161,7 @@ void epoll_backend::forget(detail::descriptor& known) noexcept {
     known.hung_up = false;
 }
 
-void epoll_backend::poll(ready_queue&, time_point deadline) {
+void epoll_backend::poll(time_point deadline) {
     const int count = wait(deadline);
     for (int i = 0; i < count; ++i)
         handle(events_[static_cast<std::size_t>(i)]);

@@ -41,7 +41,7 @@ public:
 
     time_point now() noexcept override { return std::chrono::steady_clock::now(); }
 
-    void poll(ready_queue& ready, time_point deadline) override;
+    void poll(time_point deadline) override;
     void wake() noexcept override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
@@ -214,7 +214,7 @@ void uring_backend::request_backlog() noexcept {
     }
 }
 
-void uring_backend::poll(ready_queue&, time_point deadline) {
+void uring_backend::poll(time_point deadline) {
     request_backlog();
     request_wake();
     const bool nothing_held_back = backlog_.empty() && unwanted_.empty() && wake_requested_;

@@ -33,7 +33,7 @@ class waiting_driver final : public driver {
 public:
     [[nodiscard]] time_point now() noexcept override { return std::chrono::steady_clock::now(); }
 
-    void poll(ready_queue&, time_point deadline) override {
+    void poll(time_point deadline) override {
         std::unique_lock guard(lock_);
         if (deadline == time_point::max())
             changed_.wait(guard, [this] { return woken_; });
@@ -64,7 +64,7 @@ public:
 
     [[nodiscard]] time_point now() noexcept override { return time_point(1h); }
 
-    void poll(ready_queue&, time_point deadline) override {
+    void poll(time_point deadline) override {
         if (deadline == time_point::min())
             return;
         ++sleeps;

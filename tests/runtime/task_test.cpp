@@ -262,7 +262,7 @@ TEST_CASE("loop: a driver that throws ends the program with what main waits for"
     public:
         [[nodiscard]] time_point now() noexcept override { return time_point(1h); }
 
-        void poll(ready_queue&, time_point) override { throw std::runtime_error("broken"); }
+        void poll(time_point) override { throw std::runtime_error("broken"); }
 
         void wake() noexcept override {}
     };
