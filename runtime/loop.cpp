@@ -29,10 +29,6 @@ loop& loop::current() {
     return *loop_of_this_thread;
 }
 
-loop* loop::current_or_null() noexcept {
-    return loop_of_this_thread;
-}
-
 void loop::run_jobs() noexcept {
     inbox_->run_all();
     calls_ = 0;

@@ -29,9 +29,6 @@ public:
     /// none does: everything that awaits needs one.
     [[nodiscard]] static loop& current();
 
-    /// The same, or null.
-    [[nodiscard]] static loop* current_or_null() noexcept;
-
     /// Runs `main` and everything that it starts to the end, and returns or throws its result.
     template <class T>
     T run(task<T> main);

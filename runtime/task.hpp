@@ -159,8 +159,6 @@ public:
         owner.schedule(frame_.promise());
     }
 
-    [[nodiscard]] bool done() const noexcept { return frame_ && frame_.done(); }
-
     /// The exception with which a task that is done has ended, or null.
     [[nodiscard]] const std::exception_ptr& failure() const noexcept {
         return frame_.promise().failure;

@@ -24,8 +24,6 @@ public:
     timer(const timer&) = delete;
     timer& operator=(const timer&) = delete;
 
-    [[nodiscard]] bool armed() const noexcept { return wheel_ != nullptr; }
-
 protected:
     timer() = default;
 
