@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <system_error>
 #include <utility>
 
 namespace chat {
@@ -38,9 +37,9 @@ coracle::task<> server::accept(coracle::task_group& sessions) {
 coracle::task<> server::serve(coracle::tcp_stream peer) {
     try {
         session client(room_, std::move(peer), allowed_);
-        co_await client.run();
-    } catch (const std::system_error&) {
-        // The client has gone, or everything is being cancelled: nothing to report.
+        // As a result: that the client has gone, or everything is cancelled, is no news.
+        [[maybe_unused]] const coracle::result<void> ended =
+            co_await coracle::as_result(client.run());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "chat: a session failed: %s\n", error.what());
     }

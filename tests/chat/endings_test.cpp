@@ -8,6 +8,7 @@
 using chat::limits;
 using chat::server;
 using chat::test::client;
+using chat::test::finish_in_time;
 using chat::test::task;
 using chat::test::with_server;
 using namespace std::chrono_literals;
@@ -30,6 +31,25 @@ task<std::string> talk(client& speaker, client& listener, std::size_t enough) {
         heard = co_await listener.line();
     }
     co_return heard;
+}
+
+template <std::size_t Count, class Body>
+task<> serve_backlog(limits allowed, Body body) {
+    server tested(coracle::tcp_listener::bind(coracle::address::loopback_v4(0)), allowed);
+    std::array<client, Count> clients;
+    for (client& each : clients)
+        co_await each.connect(tested);
+    auto both = [&](coracle::task_group& jobs) -> task<> {
+        jobs.start(tested.run());
+        co_await body(tested, clients);
+    };
+    co_await finish_in_time(coracle::with_task_group(both));
+}
+
+/// Runs `body(server&, clients&)` beside a server that finds all the clients there when it begins.
+template <std::size_t Count, class Body>
+void with_backlog(const limits& allowed, Body body) {
+    coracle::run(serve_backlog<Count>(allowed, std::move(body)));
 }
 
 constexpr std::size_t far_more_than_kernels_keep = 100'000'000;
@@ -174,16 +194,14 @@ TEST_CASE("chat: beyond the limit of sessions a client is told so, and a place g
 TEST_CASE("chat: connections that come all at once do not slip past the limit") {
     limits allowed;
     allowed.max_sessions = 5;
-    with_server(allowed, [](server& room) -> task<> {
-        std::array<client, 40> clients;
-        for (client& each : clients)
-            co_await each.connect(room);
+    with_backlog<40>(allowed, [](server& room, std::array<client, 40>& clients) -> task<> {
         std::size_t refused = 0;
         for (client& each : clients) {
             const std::string first = co_await each.line();
             refused += first.starts_with("! ") ? 1 : 0;
         }
         CHECK(refused == clients.size() - 5);
+        room.stop();
     });
 }
 
@@ -209,23 +227,38 @@ TEST_CASE("chat: a server that stops gives a client up that does not read") {
     limits allowed;
     allowed.outbox_bytes = 2'000'000;
     allowed.drain_time = 30ms;
-    with_server(allowed, [](server& room) -> task<> {
-        client alice;
-        client bob;
-        client slow;
-        co_await alice.join(room, "alice");
-        co_await bob.join(room, "bob");
-        co_await slow.join(room, "slow");
-        slow.stream().set_receive_buffer_size(4096);
-        co_await bob.skip_to("* guest3 is now slow");
-        const std::string last = co_await talk(alice, bob, 1'000'000);
-        CHECK(last.starts_with("<alice> "));
-        room.stop();
-        co_await bob.expect("* server is going down");
-        co_await bob.expect_end();
-        co_await alice
-            .skip_to_end(); // `slow` goes on not reading, and the server ends all the same
-    });
+    const auto let_it_stop = [](limits its_limits) -> task<> {
+        server room(coracle::tcp_listener::bind(coracle::address::loopback_v4(0)), its_limits);
+        client slow; // which is there until the server has ended
+        auto both = [&](coracle::task_group& jobs) -> task<> {
+            jobs.start(room.run());
+            client alice;
+            client bob;
+            co_await alice.join(room, "alice");
+            co_await slow.join(room, "slow");
+            slow.stream().set_receive_buffer_size(4096);
+            co_await bob.join(room, "bob");
+            const std::string last = co_await talk(alice, bob, 1'000'000);
+            CHECK(last.starts_with("<alice> "));
+            room.stop();
+            co_await bob.expect("* server is going down");
+            co_await bob.expect_end();
+        };
+        co_await finish_in_time(coracle::with_task_group(both));
+    };
+    coracle::run(let_it_stop(allowed));
+}
+
+TEST_CASE("chat: a server that stops while a client arrives ends at every point of that") {
+    for (int turns = 0; turns < 30; ++turns) {
+        CAPTURE(turns);
+        with_backlog<1>(limits(), [turns](server& room, std::array<client, 1>& late) -> task<> {
+            for (int i = 0; i < turns; ++i)
+                co_await coracle::yield();
+            room.stop();
+            co_await late[0].skip_to_end();
+        });
+    }
 }
 
 TEST_CASE("chat: a server that is cancelled takes its sessions along") {
