@@ -34,8 +34,8 @@ protected:
 
     template <class T>
     void begin(task<T>& root) noexcept {
-        failure_ = &root.failure();
         root.start(*this);
+        failure_ = &root.failure();
     }
 
 private:

@@ -8,6 +8,7 @@
 // the kernel or a timer could still reach into the frame.
 #pragma once
 
+#include "../memory/fatal.hpp"
 #include "job.hpp"
 #include "result.hpp"
 #include <concepts>
@@ -148,6 +149,7 @@ public:
 
     /// Runs the task as part of the awaiting job. Once only: hence of an rvalue.
     [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept {
+        require_frame();
         return detail::task_awaiter<T>(std::exchange(frame_, nullptr));
     }
 
@@ -155,6 +157,7 @@ public:
 
     /// Makes `owner` ready to run this task; the frame stays this object's.
     void start(job& owner) noexcept {
+        require_frame();
         frame_.promise().owner = &owner;
         owner.schedule(frame_.promise());
     }
@@ -173,6 +176,11 @@ private:
     using handle = std::coroutine_handle<promise_type>;
 
     explicit task(handle frame) noexcept : frame_(frame) {}
+
+    void require_frame() const noexcept {
+        if (!frame_) [[unlikely]]
+            detail::fatal("a task was awaited or started twice, or after it was moved from");
+    }
 
     handle frame_;
 };

@@ -6,6 +6,7 @@
 
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task.hpp>
+#include <coracle/runtime/task_group.hpp>
 #include <doctest/doctest.h>
 #include <memory>
 #include <optional>
@@ -263,6 +264,40 @@ TEST_CASE("task: a frame destroyed while it waits stops the program with kind an
     CHECK(outcome.said("coracle: fatal: a frame was destroyed or moved while it waits on a sleep"));
     CHECK(outcome.said("operator()"));
     CHECK(outcome.said("task_test.cpp:" + std::to_string(line) + ")"));
+}
+
+TEST_CASE("task: awaited or started twice it stops the program with a message") {
+    const auto await_twice = []() -> task<> {
+        task<int> once = identity(1);
+        static_cast<void>(co_await std::move(once));
+        static_cast<void>(co_await std::move(once));
+    };
+    const auto await_moved_from = []() -> task<> {
+        task<int> from = identity(1);
+        const task<int> to = std::move(from);
+        static_cast<void>(co_await std::move(from));
+    };
+    const auto start_twice = []() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            task<int> once = identity(1);
+            group.start(std::move(once));
+            group.start(std::move(once));
+            co_return;
+        };
+        co_await with_task_group(body);
+    };
+    const auto check = [](auto misuse) {
+        const child_outcome outcome = in_child_process([misuse] {
+            virtual_loop fixture;
+            fixture.run(misuse);
+        });
+        CHECK(outcome.aborted);
+        CHECK(outcome.said("coracle: fatal: a task was awaited or started twice, or after it was "
+                           "moved from"));
+    };
+    check(await_twice);
+    check(await_moved_from);
+    check(start_twice);
 }
 
 TEST_CASE("loop: a driver that throws ends the program with what main waits for") {
