@@ -7,6 +7,7 @@
 #include "result.hpp"
 #include "task.hpp"
 #include <concepts>
+#include <coroutine>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -57,11 +58,23 @@ task<await_result_t<Awaitable>> as_task(Awaitable awaited) {
 
 /// A leaf that gives its result instead of throwing its error.
 template <fallible Leaf>
-class [[nodiscard]] result_of final : public Leaf {
+class [[nodiscard]] result_of final {
 public:
-    explicit result_of(Leaf&& idle) : Leaf(std::move(idle)) {}
+    explicit result_of(Leaf&& idle) : leaf_(std::move(idle)) {}
 
-    auto await_resume() { return this->await_result(); }
+    [[nodiscard]] bool await_ready() const noexcept { return leaf_.await_ready(); }
+
+    template <std::derived_from<promise_base> Promise>
+    auto await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return leaf_.await_suspend(awaiting);
+    }
+
+    auto await_resume() { return await_result(); }
+
+    [[nodiscard]] auto await_result() { return leaf_.await_result(); }
+
+private:
+    Leaf leaf_;
 };
 
 } // namespace detail

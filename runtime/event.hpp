@@ -42,7 +42,7 @@ private:
 };
 
 /// The awaitable of event::wait.
-class [[nodiscard]] event::wait_operation : public leaf {
+class [[nodiscard]] event::wait_operation final : public leaf {
 public:
     explicit wait_operation(event& awaited) noexcept : leaf("event"), event_(&awaited) {}
 

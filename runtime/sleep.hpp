@@ -34,7 +34,7 @@ saturated(std::chrono::duration<Representation, Period> delay) noexcept {
 } // namespace detail
 
 /// The awaitable of sleep_for and sleep_until.
-class [[nodiscard]] sleep_operation : public leaf, timer {
+class [[nodiscard]] sleep_operation final : public leaf, timer {
 public:
     explicit sleep_operation(time_point deadline) noexcept : leaf("sleep"), deadline_(deadline) {}
 
@@ -88,7 +88,7 @@ template <class Representation, class Period>
 }
 
 /// The awaitable of yield.
-class [[nodiscard]] yield_operation {
+class [[nodiscard]] yield_operation final {
 public:
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 

@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <chrono>
 #include <coracle/runtime/awaitable.hpp>
+#include <coracle/runtime/event.hpp>
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace coracle;
@@ -223,5 +225,22 @@ TEST_CASE_FIXTURE(virtual_loop, "loop: a job that only awaits tasks that end at 
         co_await when_all(busy(), other());
         CHECK(steps > 0);
         CHECK(steps <= detail::inline_budget_full);
+    });
+}
+
+// Strict compilers warn where a container destroys a class with virtual functions that is not
+// final; with -Werror, this is a test as soon as it compiles.
+TEST_CASE_FIXTURE(virtual_loop,
+                  "sleep: operations may be kept in a container until they are awaited") {
+    run([]() -> task<> {
+        const time_point start = now();
+        event set(true);
+        std::vector<event::wait_operation> waits;
+        waits.push_back(set.wait());
+        std::vector<sleep_operation> sleeps;
+        for (int i = 1; i <= 100; ++i)
+            sleeps.push_back(sleep_for(std::chrono::milliseconds(i)));
+        co_await when_all(when_all(std::move(waits)), when_all(std::move(sleeps)));
+        CHECK(now() == start + 100ms);
     });
 }
