@@ -159,14 +159,16 @@ task<> serve(tcp_listener listener) {
 
 } // namespace
 
-int main(int argc, char** argv) try {
-    const std::string port = argc > 1 ? argv[1] : "8080";
-    tcp_listener listener = tcp_listener::bind(address::parse("127.0.0.1:" + port));
-    std::printf("http_hello: listening on http://%s/\n",
-                to_string(listener.local_address()).c_str());
-    std::fflush(stdout);
-    run(serve(std::move(listener)));
-} catch (const std::exception& error) {
-    std::fprintf(stderr, "http_hello: %s\n", error.what());
-    return 1;
+int main(int argc, char** argv) {
+    try {
+        const std::string port = argc > 1 ? argv[1] : "8080";
+        tcp_listener listener = tcp_listener::bind(address::parse("127.0.0.1:" + port));
+        std::printf("http_hello: listening on http://%s/\n",
+                    to_string(listener.local_address()).c_str());
+        std::fflush(stdout);
+        run(serve(std::move(listener)));
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "http_hello: %s\n", error.what());
+        return 1;
+    }
 }
