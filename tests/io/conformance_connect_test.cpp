@@ -406,6 +406,19 @@ TEST_CASE("stream: released by one loop it can be adopted by another") {
     });
 }
 
+TEST_CASE("stream: one that was released is not watched any more") {
+    run_clean([]() -> task<> {
+        connection ends = co_await connect_ends();
+        const auto nothing = co_await cancelled(moment::while_pending, read_text(ends.here, 1));
+        CHECK_FALSE(nothing); // it had to wait, so it is registered
+        const std::size_t watched = epoll_registrations();
+        const native_handle handle = ends.here.release();
+        if (context::current().backend_name() == "epoll")
+            CHECK(epoll_registrations() == watched - 1);
+        CHECK(::close(static_cast<int>(handle)) == 0);
+    });
+}
+
 TEST_CASE("stream: is not released while an operation is under way") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
