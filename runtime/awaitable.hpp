@@ -40,10 +40,6 @@ concept awaitable = std::move_constructible<Type> && requires(detail::awaiter_t<
 template <class Awaitable>
 using await_result_t = decltype(std::declval<detail::awaiter_t<Awaitable>&>().await_resume());
 
-/// Reports its end as a result<T> too: what operations and other leaves do.
-template <class Type>
-concept fallible = requires(Type& awaited) { awaited.await_result(); };
-
 namespace detail {
 
 template <class T>

@@ -117,6 +117,10 @@ private:
     detail::failure failure_;
 };
 
+/// Reports its end as a result<T> too: what operations and other leaves do.
+template <class Type>
+concept fallible = requires(Type& awaited) { awaited.await_result(); };
+
 namespace detail {
 
 /// A value that is not there yet, whatever its type: an object, a reference, or nothing.

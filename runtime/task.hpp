@@ -59,6 +59,11 @@ public:
         return static_cast<Awaitable&&>(awaited);
     }
 
+    /// An operation is awaited once: a second time, it would give what came of the first. Hence of
+    /// an rvalue only: `co_await peer.read(buffer)`, or `co_await std::move(prepared)`.
+    template <fallible Leaf>
+    void await_transform(Leaf& move_it_or_await_a_temporary) = delete;
+
     std::exception_ptr failure;
 };
 

@@ -134,6 +134,35 @@ TEST_CASE_FIXTURE(virtual_loop, "as_result: other exceptions pass through it") {
     });
 }
 
+namespace {
+
+template <class Awaited>
+concept can_be_awaited = requires(detail::task_promise<void>& promise) {
+    promise.await_transform(std::declval<Awaited>());
+};
+
+template <class Awaited>
+inline constexpr bool only_as_rvalue = can_be_awaited<Awaited> && !can_be_awaited<Awaited&>;
+
+static_assert(only_as_rvalue<sleep_operation>);
+static_assert(only_as_rvalue<yield_operation>);
+static_assert(only_as_rvalue<event::wait_operation>);
+static_assert(only_as_rvalue<decltype(as_result(sleep_for(1ms)))>);
+
+} // namespace
+
+TEST_CASE_FIXTURE(virtual_loop, "as_result: an operation that has a name is awaited by moving it") {
+    run([]() -> task<> {
+        const time_point start = now();
+        sleep_operation named = sleep_for(1ms);
+        co_await std::move(named);
+        auto slept = as_result(sleep_for(2ms));
+        const result<void> end = co_await std::move(slept);
+        CHECK(end);
+        CHECK(now() > start + 1ms);
+    });
+}
+
 TEST_CASE_FIXTURE(virtual_loop, "as_result: it can be given to whatever takes an awaitable") {
     run([]() -> task<> {
         event never;
