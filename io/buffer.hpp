@@ -61,16 +61,32 @@ public:
     constexpr const_buffer(mutable_buffer buffer) noexcept
         : data_(buffer.data()), size_(buffer.size()) {}
 
-    /// Text without the terminator of a literal.
-    constexpr const_buffer(const char* text) noexcept
+    /// The text of a literal, without its terminator.
+    template <std::size_t Size>
+    constexpr const_buffer(const char (&literal)[Size]) noexcept
+        : data_(literal), size_(literal[Size - 1] == '\0' ? Size - 1 : Size) {}
+
+    /// Text up to its terminator.
+    template <class Text>
+        requires std::is_same_v<Text, const char*> || std::is_same_v<Text, char*>
+    constexpr const_buffer(const Text& text) noexcept
         : data_(text), size_(std::char_traits<char>::length(text)) {}
+
+    /// All of an array, whatever is in it.
+    template <std::size_t Size>
+    constexpr const_buffer(char (&array)[Size]) noexcept : data_(array), size_(Size) {}
 
     /// All of an array, vector, string, view or span of bytes or characters.
     template <detail::bytes Range>
-        requires(!std::is_convertible_v<Range, const char*> &&
+        requires(!std::is_array_v<std::remove_cvref_t<Range>> &&
                  !std::is_same_v<std::remove_cvref_t<Range>, const_buffer>)
     constexpr const_buffer(const Range& range) noexcept
         : data_(std::ranges::data(range)), size_(std::ranges::size(range)) {}
+
+    /// All of an array of bytes.
+    template <detail::byte_like Byte, std::size_t Size>
+        requires(!std::is_same_v<Byte, char>)
+    constexpr const_buffer(const Byte (&array)[Size]) noexcept : data_(array), size_(Size) {}
 
     [[nodiscard]] constexpr const void* data() const noexcept { return data_; }
 
