@@ -10,6 +10,7 @@ namespace coracle {
 namespace {
 
 constexpr std::size_t first_size = 256;
+constexpr std::size_t largest_limit = std::size_t{1} << 40; // so that doubling cannot overflow
 
 std::string_view without_carriage_return(const char* data, std::size_t size) noexcept {
     const std::string_view line(data, size);
@@ -18,7 +19,8 @@ std::string_view without_carriage_return(const char* data, std::size_t size) noe
 
 } // namespace
 
-line_reader::line_reader(stream& source, std::size_t limit) : source_(&source), limit_(limit) {}
+line_reader::line_reader(stream& source, std::size_t limit)
+    : source_(&source), limit_(std::min(limit, largest_limit)) {}
 
 task<std::optional<std::string_view>> line_reader::next() {
     for (;;) {

@@ -15,7 +15,7 @@ namespace coracle {
 class line_reader {
 public:
     /// Reads from `source`, which must outlive it. A line may have `limit` bytes, its end not
-    /// counted. Its buffer grows as lines need it, to twice the limit at most.
+    /// counted. Its buffer grows as lines need it, to little more than the limit.
     explicit line_reader(stream& source, std::size_t limit = 4096);
 
     /// The next line without its end, LF or CRLF; nullopt at the end of the stream, before which
