@@ -3,6 +3,7 @@
 
 #include "../memory/fatal.hpp"
 #include <fmt/format.h>
+#include <utility>
 
 namespace coracle {
 
@@ -78,7 +79,7 @@ void backend::retire(operation& over) noexcept {
         next->complete();
     }
     if (target.closing && target.idle())
-        close(target);
+        close_idle(target);
 }
 
 void backend::stop(operation& unwanted) noexcept {
@@ -91,26 +92,46 @@ void backend::stop(operation& unwanted) noexcept {
 }
 
 void backend::close(detail::descriptor& closed) noexcept {
-    if (!closed.idle()) {
-        closed.closing = true;
-        for (detail::lane* const lane : {&closed.in, &closed.out}) {
-            while (operation* const waiting = lane->waiting.pop()) {
-                waiting->fail(detail::cancelled_code());
-                waiting->complete();
-            }
+    closed.closing = true;
+    ++closing_;
+    for (detail::lane* const lane : {&closed.in, &closed.out}) {
+        while (operation* const waiting = lane->waiting.pop()) {
+            waiting->fail(detail::cancelled_code());
+            waiting->complete();
         }
-        for (operation* const active : {closed.in.active, closed.out.active}) {
-            if (active)
-                active->interrupt();
-        }
-        return;
     }
-    detach(closed);
-    closed.opened_by->close(closed.handle);
-    delete &closed;
+    if (closed.idle())
+        return close_idle(closed);
+    for (operation* const active : {closed.in.active, closed.out.active}) {
+        if (active)
+            active->interrupt();
+    }
+}
+
+void backend::close_idle(detail::descriptor& closed) noexcept {
+    if (!forget(closed))
+        return;
+    --closing_;
+    const detail::pin kept(&closed);
+    unlink(closed);
+    closed.opened_by->close(std::exchange(closed.handle, no_handle));
+}
+
+void backend::forgotten(detail::descriptor& known) noexcept {
+    if (known.closing && known.idle())
+        close_idle(known);
+}
+
+void backend::retry_closing() noexcept {
+    detail::descriptor* following = nullptr;
+    for (detail::descriptor* each = first_; each; each = following) {
+        following = each->next;
+        forgotten(*each);
+    }
 }
 
 void backend::attach(detail::descriptor& added) noexcept {
+    ++added.pins;
     added.owner = this;
     added.previous = nullptr;
     added.next = first_;
@@ -120,16 +141,23 @@ void backend::attach(detail::descriptor& added) noexcept {
     ++descriptors_;
 }
 
-void backend::detach(detail::descriptor& known) noexcept {
-    forget(known);
+void backend::unlink(detail::descriptor& known) noexcept {
     (known.previous ? known.previous->next : first_) = known.next;
     if (known.next)
         known.next->previous = known.previous;
     known.owner = nullptr;
     --descriptors_;
+    --known.pins; // the caller has one
+}
+
+void backend::detach(detail::descriptor& known) noexcept {
+    const detail::pin kept(&known);
+    forget_now(known);
+    unlink(known);
 }
 
 void backend::detach_all() noexcept {
+    finish_closing();
     while (first_)
         detach(*first_);
 }

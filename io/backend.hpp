@@ -33,8 +33,20 @@ struct backend : driver {
     /// Asks for the end of an operation that `submit` has taken. Cannot fail and is never dropped.
     virtual void cancel(operation& unwanted) noexcept = 0;
 
-    /// A descriptor without operations is about to be closed or given up.
-    virtual void forget(detail::descriptor&) noexcept {}
+    /// A descriptor without operations is about to be closed. False if the kernel still knows of
+    /// it: then the backend calls `forgotten` once it does not.
+    [[nodiscard]] virtual bool forget(detail::descriptor&) noexcept { return true; }
+
+    /// The same, but at once. Not called while completions are collected.
+    virtual void forget_now(detail::descriptor& known) noexcept {
+        static_cast<void>(forget(known));
+    }
+
+    /// Gives to the kernel what it has not been given yet.
+    virtual void flush() noexcept {}
+
+    /// Waits until the kernel knows of no descriptor that is being closed.
+    virtual void finish_closing() noexcept {}
 
     /// The backend of this thread; null outside of a context.
     [[nodiscard]] static backend* current() noexcept;
@@ -57,6 +69,9 @@ struct backend : driver {
     /// The same for all: sockets may outlive the loop that used them.
     void detach_all() noexcept;
 
+    /// How many descriptors have no socket any more and are not closed yet.
+    [[nodiscard]] std::size_t closing() const noexcept { return closing_; }
+
     [[nodiscard]] std::size_t operations_in_flight() const noexcept { return in_flight_; }
 
     [[nodiscard]] std::size_t descriptors() const noexcept { return descriptors_; }
@@ -68,11 +83,20 @@ protected:
     /// has its turn.
     void retire(operation& over) noexcept;
 
+    /// The kernel does not know of this descriptor any more: what `forget` could not do at once.
+    void forgotten(detail::descriptor& known) noexcept;
+
+    /// Asks `forget` again for all that are being closed and wait for nothing else.
+    void retry_closing() noexcept;
+
 private:
     void attach(detail::descriptor& added) noexcept;
+    void unlink(detail::descriptor& known) noexcept;
+    void close_idle(detail::descriptor& closed) noexcept;
 
     detail::descriptor* first_ = nullptr;
     std::size_t descriptors_ = 0;
+    std::size_t closing_ = 0;
     std::size_t in_flight_ = 0; // taken by `submit` and not retired
 };
 

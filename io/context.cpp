@@ -93,6 +93,10 @@ context& context::current() {
     return *context_of_this_thread;
 }
 
+void context::finish_closing() noexcept {
+    backend_->finish_closing();
+}
+
 std::string_view context::backend_name() const noexcept {
     return backend_->name();
 }

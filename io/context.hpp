@@ -41,6 +41,7 @@ public:
     /// Runs `main` and everything that it starts to the end, and returns or throws its result.
     template <class T>
     T run(task<T> main) {
+        const end_of_run orderly(*this);
         return loop_.run(std::move(main));
     }
 
@@ -62,6 +63,22 @@ public:
     [[nodiscard]] std::size_t open_sockets() const noexcept;
 
 private:
+    /// What is being closed when the last job has ended is closed before `run` returns.
+    class end_of_run {
+    public:
+        explicit end_of_run(context& ended) noexcept : ended_(ended) {}
+
+        ~end_of_run() { ended_.finish_closing(); }
+
+        end_of_run(const end_of_run&) = delete;
+        end_of_run& operator=(const end_of_run&) = delete;
+
+    private:
+        context& ended_;
+    };
+
+    void finish_closing() noexcept;
+
     std::string reason_;
     std::unique_ptr<backend> backend_;
     loop loop_;

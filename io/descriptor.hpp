@@ -11,6 +11,8 @@
 
 #include "network.hpp"
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 
 namespace coracle {
 
@@ -44,6 +46,8 @@ struct lane {
     operation_queue waiting;
 };
 
+/// Lives for as long as a pin holds it: the socket has one, and each operation made for it, so that
+/// an operation that is awaited late finds a closed descriptor and not a freed one.
 struct descriptor {
     descriptor(native_handle opened, network& by) noexcept : handle(opened), opened_by(&by) {}
 
@@ -55,22 +59,67 @@ struct descriptor {
 
     [[nodiscard]] bool idle() const noexcept { return in.idle() && out.idle(); }
 
-    native_handle handle;
+    /// Whether operations can still be started on it.
+    [[nodiscard]] bool open() const noexcept { return handle != no_handle && !closing; }
+
+    native_handle handle; // no_handle once it is closed
     network* opened_by;
     backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
     descriptor* next = nullptr;
     descriptor* previous = nullptr; // among those of its owner
     lane in;                        // read, accept
     lane out;                       // write, connect
-    bool closing = false;           // the socket is gone, operations are not
-    bool write_cut_short = false;   // a part of a write went out, and the rest never will
+    std::uint32_t pins = 0;
+    bool closing = false;         // the socket is gone, operations are not
+    bool write_cut_short = false; // a part of a write went out, and the rest never will
+    bool write_ended = false;     // by shutdown: the connection can then end without a reset
+    bool starved = false;         // a listener that has said that descriptors have run out
 
     // For backends that are told of readiness.
     bool registered = false;
     bool non_blocking = false;
     bool readable = true; // unless the kernel said otherwise
     bool writable = true;
-    bool hung_up = false; // the end of the stream is near: a short read does not mean empty
+    bool hung_up = false;     // the end of the stream is near: a short read does not mean empty
+    bool read_before = false; // it is worth while to be told when it is readable again
+    bool read_parked = false; // its read waits for that, and is not with the kernel
+    bool forgetting = false;  // being registered is about to end
+};
+
+/// Holds a descriptor.
+class pin {
+public:
+    pin() noexcept = default;
+
+    explicit pin(descriptor* held) noexcept : held_(held) {
+        if (held_)
+            ++held_->pins;
+    }
+
+    pin(const pin& other) noexcept : pin(other.held_) {}
+
+    pin(pin&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+
+    pin& operator=(pin other) noexcept {
+        std::swap(held_, other.held_);
+        return *this;
+    }
+
+    ~pin() {
+        if (held_ && --held_->pins == 0)
+            delete held_;
+    }
+
+    [[nodiscard]] descriptor* get() const noexcept { return held_; }
+
+    [[nodiscard]] descriptor& operator*() const noexcept { return *held_; }
+
+    [[nodiscard]] descriptor* operator->() const noexcept { return held_; }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return held_ != nullptr; }
+
+private:
+    descriptor* held_ = nullptr;
 };
 
 } // namespace detail

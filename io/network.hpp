@@ -44,6 +44,13 @@ struct network {
     [[nodiscard]] virtual address local_address(native_handle handle) = 0;
     [[nodiscard]] virtual address peer_address(native_handle handle) = 0;
 
+    /// Whether the end of the stream, which a read has met, is really that of a reset connection. A
+    /// kernel tells an error only once, and a write may have been told it instead.
+    [[nodiscard]] virtual bool was_reset(native_handle handle) noexcept = 0;
+
+    /// Undoes what a backend that never blocks has made of it.
+    virtual void make_blocking(native_handle handle) = 0;
+
     virtual void close(native_handle handle) noexcept = 0;
 
     /// The operating system's.

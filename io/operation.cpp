@@ -9,13 +9,8 @@
 #include "backend.hpp"
 #include <algorithm>
 #include <fmt/format.h>
-#include <type_traits>
 
 namespace coracle {
-
-// The buffers of a scattered read are looked at through the type of those of a gathered write.
-static_assert(sizeof(mutable_buffer) == sizeof(const_buffer) &&
-              std::is_standard_layout_v<mutable_buffer> && std::is_standard_layout_v<const_buffer>);
 
 bool operation::submit(detail::promise_base& frame) noexcept {
     backend* const kernel = backend::current();
@@ -23,9 +18,9 @@ bool operation::submit(detail::promise_base& frame) noexcept {
         detail::fatal("an operation was awaited outside of coracle::run");
     if (frame.owner->cancelled()) {
         failure_ = detail::cancelled_code();
-    } else if (!target_) {
+    } else if (!target_ || !target_->open()) {
         failure_ = std::make_error_code(std::errc::bad_file_descriptor);
-    } else {
+    } else if (!settled_) {
         begin(frame);
         if (kernel->start(*this))
             return true;
@@ -59,13 +54,15 @@ bool operation::advance(std::int64_t count) noexcept {
     }
     note_written(count);
     done_ += count;
-    if (done_ >= goal_)
-        return true;
     if (count == 0 && inbound()) {
-        if (done_ > 0)
+        if (!target_->write_ended && target_->opened_by->was_reset(target_->handle))
+            failure_ = std::make_error_code(std::errc::connection_reset);
+        else if (done_ > 0)
             failure_ = make_error_code(error::unexpected_end);
         return true;
     }
+    if (done_ >= goal_)
+        return true;
     if (interrupted_) {
         fail(detail::cancelled_code());
         return true;
@@ -91,21 +88,29 @@ void operation::note_written(std::int64_t count) noexcept {
 
 void operation::fail(std::error_code error) noexcept {
     failure_ = error;
-    if (!inbound() && done_ > 0)
+    if (!inbound() && done_ > 0 && interrupted_)
         target_->write_cut_short = true;
 }
 
+vector_operation::part vector_operation::part_at(std::size_t index) const noexcept {
+    if (inbound()) {
+        const mutable_buffer& into = static_cast<const mutable_buffer*>(buffers_)[index];
+        return {into.data(), into.size()};
+    }
+    const const_buffer& from = static_cast<const const_buffer*>(buffers_)[index];
+    return {const_cast<void*>(from.data()), from.size()};
+}
+
 std::size_t vector_operation::remaining(std::span<part, most_parts> parts) const noexcept {
-    std::size_t skipped = static_cast<std::size_t>(done_);
+    auto skipped = static_cast<std::size_t>(done_);
     std::size_t used = 0;
     for (std::size_t i = 0; i < count_ && used < parts.size(); ++i) {
-        const const_buffer& buffer = buffers_[i];
-        if (buffer.size() <= skipped) {
-            skipped -= buffer.size();
+        const part whole = part_at(i);
+        if (whole.size <= skipped) {
+            skipped -= whole.size;
             continue;
         }
-        auto* const data = static_cast<const std::byte*>(buffer.data());
-        parts[used++] = {const_cast<std::byte*>(data + skipped), buffer.size() - skipped};
+        parts[used++] = {static_cast<std::byte*>(whole.data) + skipped, whole.size - skipped};
         skipped = 0;
     }
     return used;
@@ -114,19 +119,18 @@ std::size_t vector_operation::remaining(std::span<part, most_parts> parts) const
 std::size_t vector_operation::total() const noexcept {
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < count_; ++i)
-        bytes += buffers_[i].size();
+        bytes += part_at(i).size;
     return bytes;
 }
 
-read_vector_operation::read_vector_operation(detail::descriptor* from,
+read_vector_operation::read_vector_operation(const detail::pin& from,
                                              std::span<const mutable_buffer> into) noexcept
-    : vector_operation(opcode::read_vector, from,
-                       reinterpret_cast<const const_buffer*>(into.data()), into.size()) {
+    : vector_operation(opcode::read_vector, from, into.data(), into.size()) {
     if (total() == 0)
         settle(std::make_error_code(std::errc::invalid_argument));
 }
 
-write_vector_operation::write_vector_operation(detail::descriptor* to,
+write_vector_operation::write_vector_operation(const detail::pin& to,
                                                std::span<const const_buffer> from) noexcept
     : vector_operation(opcode::write_vector, to, from.data(), from.size()) {
     goal_ = static_cast<std::int64_t>(total());
@@ -134,8 +138,8 @@ write_vector_operation::write_vector_operation(detail::descriptor* to,
         settle();
 }
 
-accept_operation::accept_operation(detail::descriptor* from) noexcept
-    : operation(opcode::accept, from), network_(from ? from->opened_by : nullptr) {
+accept_operation::accept_operation(const detail::pin& from) noexcept
+    : operation(opcode::accept, from) {
     done_ = no_handle;
 }
 
@@ -143,7 +147,7 @@ result<socket> accept_operation::await_result() {
     end();
     if (failure())
         return failure();
-    return socket(static_cast<native_handle>(done_), *network_);
+    return socket(static_cast<native_handle>(done_), *target().opened_by);
 }
 
 } // namespace coracle

@@ -50,7 +50,7 @@ enum class opcode : std::uint8_t { accept, read, read_vector, connect, write, wr
 
 class operation : public leaf {
 public:
-    [[nodiscard]] bool await_ready() const noexcept { return settled_; }
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
     template <std::derived_from<detail::promise_base> Promise>
     [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) {
@@ -89,8 +89,8 @@ public:
     operation* next = nullptr; // in the operation_queue that it is in
 
 protected:
-    operation(opcode code, detail::descriptor* target) noexcept
-        : leaf(to_string(code)), target_(target), code_(code) {}
+    operation(opcode code, detail::pin target) noexcept
+        : leaf(to_string(code)), target_(std::move(target)), code_(code) {}
 
     operation(operation&&) noexcept = default;
     ~operation() = default;
@@ -123,7 +123,7 @@ private:
     [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
     void note_written(std::int64_t count) noexcept;
 
-    detail::descriptor* target_;
+    detail::pin target_;
     detail::failure failure_;
     opcode code_;
     bool settled_ = false;
@@ -141,7 +141,7 @@ public:
     }
 
 protected:
-    transfer_operation(opcode code, detail::descriptor* target, const void* data, std::size_t size)
+    transfer_operation(opcode code, const detail::pin& target, const void* data, std::size_t size)
         : operation(code, target),
           data_(const_cast<std::byte*>(static_cast<const std::byte*>(data))), size_(size) {}
 
@@ -172,21 +172,23 @@ public:
     scratch_space scratch;
 
 protected:
-    vector_operation(opcode code, detail::descriptor* target, const const_buffer* buffers,
+    vector_operation(opcode code, const detail::pin& target, const void* buffers,
                      std::size_t count) noexcept
         : operation(code, target), buffers_(buffers), count_(count) {}
 
     [[nodiscard]] std::size_t total() const noexcept;
 
 private:
-    const const_buffer* buffers_; // a mutable_buffer has the same layout: see operation.cpp
+    [[nodiscard]] part part_at(std::size_t index) const noexcept;
+
+    const void* buffers_; // of mutable_buffer for a read, of const_buffer for a write
     std::size_t count_;
 };
 
 /// The awaitable of stream::read and read_exactly. Gives the number of bytes.
 class [[nodiscard]] read_operation : public transfer_operation {
 public:
-    read_operation(detail::descriptor* from, mutable_buffer into, bool exactly) noexcept
+    read_operation(const detail::pin& from, mutable_buffer into, bool exactly) noexcept
         : transfer_operation(opcode::read, from, into.data(), into.size()) {
         if (exactly)
             goal_ = static_cast<std::int64_t>(into.size());
@@ -202,7 +204,7 @@ public:
 /// The awaitable of stream::read of several buffers. Gives the number of bytes.
 class [[nodiscard]] read_vector_operation : public vector_operation {
 public:
-    read_vector_operation(detail::descriptor* from, std::span<const mutable_buffer> into) noexcept;
+    read_vector_operation(const detail::pin& from, std::span<const mutable_buffer> into) noexcept;
 
     std::size_t await_resume() { return await_result().value(); }
 
@@ -212,7 +214,7 @@ public:
 /// The awaitable of stream::write.
 class [[nodiscard]] write_operation : public transfer_operation {
 public:
-    write_operation(detail::descriptor* to, const_buffer from) noexcept
+    write_operation(const detail::pin& to, const_buffer from) noexcept
         : transfer_operation(opcode::write, to, from.data(), from.size()) {
         goal_ = static_cast<std::int64_t>(from.size());
         if (from.size() == 0)
@@ -227,7 +229,7 @@ public:
 /// The awaitable of stream::write of several buffers.
 class [[nodiscard]] write_vector_operation : public vector_operation {
 public:
-    write_vector_operation(detail::descriptor* to, std::span<const const_buffer> from) noexcept;
+    write_vector_operation(const detail::pin& to, std::span<const const_buffer> from) noexcept;
 
     void await_resume() { await_result().value(); }
 
@@ -237,19 +239,16 @@ public:
 /// Gives the handle of the next connection, as a socket.
 class [[nodiscard]] accept_operation : public operation {
 public:
-    explicit accept_operation(detail::descriptor* from) noexcept;
+    explicit accept_operation(const detail::pin& from) noexcept;
 
     [[nodiscard]] socket await_resume() { return await_result().value(); }
 
     [[nodiscard]] result<socket> await_result();
-
-private:
-    network* network_; // the listener may be closed before this resumes
 };
 
 class [[nodiscard]] connect_operation : public operation {
 public:
-    connect_operation(detail::descriptor* from, const address& peer) noexcept
+    connect_operation(const detail::pin& from, const address& peer) noexcept
         : operation(opcode::connect, from), peer_(peer) {}
 
     void await_resume() { await_result().value(); }

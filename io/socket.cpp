@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "socket.hpp"
 
+#include "../memory/fatal.hpp"
 #include "backend.hpp"
 #include <system_error>
 
@@ -8,7 +9,7 @@ namespace coracle {
 
 socket::socket(native_handle handle, network& opened_by) {
     try {
-        state_ = new detail::descriptor(handle, opened_by);
+        state_ = detail::pin(new detail::descriptor(handle, opened_by));
     } catch (...) {
         opened_by.close(handle);
         throw;
@@ -16,15 +17,16 @@ socket::socket(native_handle handle, network& opened_by) {
 }
 
 void socket::close() noexcept {
-    detail::descriptor* const closed = std::exchange(state_, nullptr);
+    const detail::pin closed = std::move(state_);
     if (!closed)
         return;
-    if (closed->owner) {
-        closed->owner->close(*closed);
+    if (!closed->owner) {
+        closed->opened_by->close(std::exchange(closed->handle, no_handle));
         return;
     }
-    closed->opened_by->close(closed->handle);
-    delete closed;
+    if (closed->owner != backend::current())
+        detail::fatal("a socket was closed on another thread than that of the loop that used it");
+    closed->owner->close(*closed);
 }
 
 native_handle socket::release() {
@@ -32,11 +34,12 @@ native_handle socket::release() {
     if (!given.idle())
         throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
                                 "a socket was released while an operation is under way");
+    const detail::pin kept = std::move(state_);
     if (given.owner)
         given.owner->detach(given);
-    const native_handle handle = given.handle;
-    delete std::exchange(state_, nullptr);
-    return handle;
+    if (given.non_blocking)
+        given.opened_by->make_blocking(given.handle);
+    return std::exchange(given.handle, no_handle);
 }
 
 detail::descriptor& socket::open_state() const {

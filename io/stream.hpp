@@ -3,7 +3,8 @@
 // stream: a connection that carries bytes in both directions, whatever it is made of.
 //
 // At most one read is under way at a time; writes take their turn in the order in which they were
-// awaited, so that two of them never interleave.
+// awaited, so that two of them never interleave. Urgent data (MSG_OOB) is not for streams: a read
+// stops before it, and on io_uring what follows it may have to wait for the next arrival.
 #pragma once
 
 #include "buffer.hpp"

@@ -54,14 +54,14 @@ bool is_lost_connection(std::error_code error) noexcept {
 
 /// Reaches the options of a socket; throws if it is closed.
 int get_option(const socket& of, socket_option option) {
-    detail::descriptor* const open = of.state();
+    const detail::pin& open = of.state();
     if (!open)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
     return open->opened_by->get(open->handle, option);
 }
 
 void set_option(const socket& of, socket_option option, int value) {
-    detail::descriptor* const open = of.state();
+    const detail::pin& open = of.state();
     if (!open)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
     open->opened_by->set(open->handle, option, value);
@@ -71,21 +71,43 @@ int whole_seconds(std::chrono::seconds time) noexcept {
     return static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, 32767));
 }
 
-task<tcp_stream> connect_socket(socket opened, address peer) {
-    co_await connect_operation(opened.state(), peer);
+task<tcp_stream> connect_from(std::optional<address> local, address peer) {
+    socket opened = open_stream(peer.kind());
+    if (local)
+        opened.state()->opened_by->bind(opened.handle(), *local);
+    const result<void> connected = co_await as_result(connect_operation(opened.state(), peer));
+    if (!connected)
+        throw std::system_error(connected.error(), "cannot connect to " + to_string(peer));
     co_return tcp_stream(std::move(opened));
+}
+
+/// Holds the descriptor and not the listener, which may be moved or go away in the meantime.
+task<tcp_stream> accept_from(detail::pin listening) {
+    for (;;) {
+        result<socket> accepted = co_await as_result(accept_operation(listening));
+        if (accepted)
+            co_return tcp_stream(std::move(*accepted));
+        if (is_shortage(accepted.error())) {
+            if (!std::exchange(listening->starved, true))
+                notice(fmt::format("accepting pauses until there is room again: {}",
+                                   accepted.error().message()));
+            co_await sleep_for(starved_pause);
+            if (!listening->open()) // closed during the pause, not before: as if in the kernel
+                throw std::system_error(detail::cancelled_code(), "accept");
+        } else if (!is_lost_connection(accepted.error())) {
+            throw std::system_error(accepted.error(), "accept");
+        }
+    }
 }
 
 } // namespace
 
 task<tcp_stream> tcp_stream::connect(address peer) {
-    return connect_socket(open_stream(peer.kind()), peer);
+    return connect_from(std::nullopt, peer);
 }
 
 task<tcp_stream> tcp_stream::connect(address peer, address local) {
-    socket opened = open_stream(peer.kind());
-    opened.state()->opened_by->bind(opened.handle(), local);
-    return connect_socket(std::move(opened), peer);
+    return connect_from(local, peer);
 }
 
 tcp_stream tcp_stream::adopt(native_handle connected) {
@@ -170,21 +192,7 @@ tcp_listener tcp_listener::bind(address local, const listen_options& options) {
 }
 
 task<tcp_stream> tcp_listener::accept() {
-    bool starved = false;
-    for (;;) {
-        result<socket> accepted = co_await as_result(accept_operation(state()));
-        if (accepted) // the listener may be gone by now
-            co_return tcp_stream(std::move(*accepted));
-        if (is_shortage(accepted.error())) {
-            if (!starved)
-                notice(fmt::format("accepting pauses until there is room again: {}",
-                                   accepted.error().message()));
-            starved = true;
-            co_await sleep_for(starved_pause);
-        } else if (!is_lost_connection(accepted.error())) {
-            throw std::system_error(accepted.error(), "accept");
-        }
-    }
+    return accept_from(state());
 }
 
 address tcp_listener::local_address() const {

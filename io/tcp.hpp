@@ -49,7 +49,8 @@ public:
     [[nodiscard]] std::optional<keep_alive_options> keep_alive() const;
 
     /// What closing does with bytes not yet sent: nullopt, the default, sends them in the
-    /// background; zero drops them and resets the connection.
+    /// background; zero drops them and resets the connection; a time lets closing itself wait for
+    /// so long, and with it everything on this thread.
     void set_linger(std::optional<std::chrono::seconds> time);
     [[nodiscard]] std::optional<std::chrono::seconds> linger() const;
 
@@ -78,7 +79,7 @@ public:
     /// errors   address_in_use, permission_denied, address_not_available; the text names `local`
     [[nodiscard]] static tcp_listener bind(address local, const listen_options& options = {});
 
-    /// Waits for the next connection.
+    /// Waits for the next connection. Several may wait at once, and are served in turn.
     ///
     /// Where descriptors or memory have run out it says so once, pauses and tries again, and a
     /// connection that has failed before it was taken is passed over: neither ends a server.

@@ -63,7 +63,7 @@ public:
     void wake() noexcept override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
-    void forget(detail::descriptor& known) noexcept override;
+    bool forget(detail::descriptor& known) noexcept override;
 
 private:
     static constexpr std::size_t most_events = 256;
@@ -136,7 +136,7 @@ bool epoll_backend::submit(operation& started) noexcept {
 
 std::error_code epoll_backend::watch(detail::descriptor& watched) noexcept {
     epoll_event event = {};
-    event.events = EPOLLET | EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+    event.events = EPOLLET | EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
     event.data.ptr = &watched;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, static_cast<int>(watched.handle), &event) != 0)
         return posix::last_error();
@@ -150,15 +150,16 @@ void epoll_backend::cancel(operation& unwanted) noexcept {
     retire(unwanted);
 }
 
-void epoll_backend::forget(detail::descriptor& known) noexcept {
+bool epoll_backend::forget(detail::descriptor& known) noexcept {
     if (!known.registered)
-        return;
+        return true;
     // Closing would do it too, but not while a child process holds a copy of the handle.
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, static_cast<int>(known.handle), nullptr);
     known.registered = false;
     known.readable = true;
     known.writable = true;
     known.hung_up = false;
+    return true;
 }
 
 void epoll_backend::poll(time_point deadline) {
@@ -202,7 +203,9 @@ void epoll_backend::handle(const epoll_event& event) noexcept {
         return;
     }
     auto& target = *static_cast<detail::descriptor*>(event.data.ptr);
-    constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    // A read stops short at urgent data too, with more behind it: then as well it does not mean
+    // empty.
+    constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR;
     target.hung_up = target.hung_up || (event.events & ended);
     target.readable = target.readable || (event.events & (EPOLLIN | ended));
     target.writable = target.writable || (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR));

@@ -122,6 +122,18 @@ public:
         return posix::from_native(native);
     }
 
+    bool was_reset(native_handle handle) noexcept override {
+        tcp_info information = {};
+        socklen_t size = sizeof information;
+        const bool told =
+            ::getsockopt(native_of(handle), IPPROTO_TCP, TCP_INFO, &information, &size) == 0;
+        return told && information.tcpi_state == TCP_CLOSE;
+    }
+
+    void make_blocking(native_handle handle) override {
+        posix::set_blocking(native_of(handle), true);
+    }
+
     void close(native_handle handle) noexcept override {
         // Not tried again on EINTR: Linux has closed it then, and another thread may own the
         // number.

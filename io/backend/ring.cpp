@@ -2,6 +2,7 @@
 #include "ring.hpp"
 
 #include "uring_constants.hpp"
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -18,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr unsigned default_entries = 256;
 constexpr unsigned default_user_entries = 128; // its memory counts against a user's memlock limit
 constexpr unsigned least_entries = 8;
+constexpr unsigned most_entries = 32768; // the kernel's own limit
 constexpr unsigned completions_per_request = 16;
 
 std::string describe(const char* what, int number) {
@@ -33,7 +35,8 @@ ring::~ring() {
 
 bool ring::open(unsigned wanted_entries, std::string& reason) {
     const unsigned usual = ::geteuid() == 0 ? default_entries : default_user_entries;
-    const int failure = set_up_within_limits(wanted_entries ? wanted_entries : usual);
+    const unsigned wanted = wanted_entries ? wanted_entries : usual;
+    const int failure = set_up_within_limits(std::clamp(wanted, least_entries, most_entries));
     if (failure != 0) {
         reason = describe("io_uring_setup failed", -failure);
         if (failure == -ENOMEM)
@@ -111,6 +114,20 @@ bool ring::round_trip(std::string& reason) noexcept {
     if (!answered)
         reason = "io_uring gave no answer to a request that does nothing";
     return answered;
+}
+
+bool ring::withdraw(std::uint64_t user_data) noexcept {
+    io_uring_sq& queue = ring_.sq;
+    const unsigned mask = *queue.kring_mask;
+    for (unsigned i = __atomic_load_n(queue.khead, __ATOMIC_ACQUIRE); i != queue.sqe_tail; ++i) {
+        io_uring_sqe& sqe = queue.sqes[i & mask];
+        if (sqe.user_data == user_data) {
+            io_uring_prep_nop(&sqe);
+            sqe.user_data = 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool ring::needs_enter() const noexcept {

@@ -31,6 +31,10 @@ public:
     /// Requests not yet given to the kernel.
     [[nodiscard]] unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
 
+    /// Makes nothing of a request that the kernel has not been given yet; its completion will have
+    /// the user data 0. False if there is none.
+    [[nodiscard]] bool withdraw(std::uint64_t user_data) noexcept;
+
     /// Whether the kernel holds back completions until it is entered.
     [[nodiscard]] bool needs_enter() const noexcept;
 

@@ -4,6 +4,11 @@
 // waits for completions in one entry, collects everything that has come, and only then is anything
 // resumed.
 //
+// A read of a socket that has been read from before is not given to the kernel before there is
+// something to read: one poll, made once, tells that of every arrival, where a read that has to
+// wait makes and removes a poll of its own each time. That is a matter of speed only: a read that
+// is given to the kernel too early waits there.
+//
 // Invariants. A request carries its operation's address, so an operation stays until its completion
 // has been collected, cancelled or not. What finds the queue full waits in the backlog; a cancel
 // has a backlog of its own that goes first, so that it gets through whatever else is going on.
@@ -19,16 +24,32 @@
 #include <chrono>
 #include <cstring>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace coracle {
 
 namespace {
 
-// What a completion belongs to, if it is not an operation, whose address is never so small.
+// What a completion belongs to: an operation by its address, the poll of a descriptor by the
+// address with the lowest bit set, or one of these.
 constexpr std::uint64_t nobody = 0;
-constexpr std::uint64_t wake_up = 1;
+constexpr std::uint64_t wake_up = 2;
+constexpr std::uint64_t poll_mark = 1;
+
+std::uint64_t name_of(const operation& named) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&named);
+}
+
+std::uint64_t name_of_poll(const detail::descriptor& polled) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&polled) | poll_mark;
+}
+
+bool is_read(const operation& asked) noexcept {
+    return asked.code() == opcode::read || asked.code() == opcode::read_vector;
+}
 
 class uring_backend final : public backend {
 public:
@@ -45,6 +66,10 @@ public:
     void wake() noexcept override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
+    bool forget(detail::descriptor& known) noexcept override;
+    void forget_now(detail::descriptor& known) noexcept override;
+    void flush() noexcept override;
+    void finish_closing() noexcept override;
 
 private:
     [[nodiscard]] io_uring_sqe* request() noexcept;
@@ -52,10 +77,15 @@ private:
     [[nodiscard]] static bool make_blocking(operation& started) noexcept;
     [[nodiscard]] bool request_cancel(std::uint64_t of) noexcept;
     void request_wake() noexcept;
+    void request_poll(detail::descriptor& polled) noexcept;
+    [[nodiscard]] bool parks(const operation& read) noexcept;
+    [[nodiscard]] static int wait_flags(const operation& asked) noexcept;
+    void give(operation& started) noexcept;
     void request_backlog() noexcept;
     void enter(unsigned completions, std::chrono::nanoseconds limit) noexcept;
     void collect() noexcept;
     void take(operation& answered, int answer) noexcept;
+    void take_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
 
     uring::ring ring_;
     detail::operation_queue backlog_;  // operations without a request yet
@@ -63,6 +93,8 @@ private:
     int wake_handle_ = -1;             // an eventfd
     std::uint64_t wake_count_ = 0;     // what the kernel reads from it
     bool wake_requested_ = false;      // the kernel may write to wake_count_
+    bool has_poll_ = true;             // since Linux 5.13; before, reads wait in the kernel
+    bool forget_refused_ = false;      // there was no room to ask the kernel to forget a poll
 };
 
 constexpr std::chrono::nanoseconds for_ever(-1);
@@ -110,9 +142,44 @@ io_uring_sqe* uring_backend::request() noexcept {
 bool uring_backend::submit(operation& started) noexcept {
     if (started.target().non_blocking && !make_blocking(started))
         return false;
-    if (!backlog_.empty() || !request(started))
-        backlog_.push(started);
+    give(started);
     return true;
+}
+
+/// Has the kernel do it, now or when there is room or, for a read, something to read.
+void uring_backend::give(operation& started) noexcept {
+    if (is_read(started) && parks(started))
+        started.target().read_parked = true;
+    else if (!backlog_.empty() || !request(started))
+        backlog_.push(started);
+}
+
+/// Whether a read had better wait until the poll of its socket says that there is something. Only a
+/// socket that is read from again is worth a poll.
+bool uring_backend::parks(const operation& read) noexcept {
+    detail::descriptor& target = read.target();
+    if (target.registered)
+        return !target.readable && !target.hung_up;
+    if (std::exchange(target.read_before, true))
+        request_poll(target);
+    return false;
+}
+
+/// A read does not wait in the kernel if the poll of its socket will tell when to try again: it
+/// would make a poll of its own, and both would wake for what only one finds.
+int uring_backend::wait_flags(const operation& asked) noexcept {
+    const detail::descriptor& target = asked.target();
+    return is_read(asked) && target.registered && !target.hung_up ? MSG_DONTWAIT : 0;
+}
+
+void uring_backend::request_poll(detail::descriptor& polled) noexcept {
+    io_uring_sqe* const sqe = has_poll_ ? request() : nullptr;
+    if (!sqe)
+        return;
+    io_uring_prep_poll_multishot(sqe, static_cast<int>(polled.handle), POLLIN | POLLRDHUP);
+    io_uring_sqe_set_data64(sqe, name_of_poll(polled));
+    polled.registered = true;
+    polled.readable = true; // until a read finds less than it asked for
 }
 
 /// io_uring waits by itself, but only for a socket that may block. Another backend, or whoever
@@ -146,7 +213,8 @@ bool uring_backend::request(operation& started) noexcept {
     }
     case opcode::read: {
         auto& read = static_cast<transfer_operation&>(started);
-        io_uring_prep_recv(sqe, handle, read.data(), std::min(read.size(), posix::most_bytes), 0);
+        io_uring_prep_recv(sqe, handle, read.data(), std::min(read.size(), posix::most_bytes),
+                           wait_flags(read));
         break;
     }
     case opcode::write: {
@@ -157,7 +225,8 @@ bool uring_backend::request(operation& started) noexcept {
     }
     case opcode::read_vector:
         io_uring_prep_recvmsg(sqe, handle,
-                              &posix::message_of(static_cast<vector_operation&>(started)), 0);
+                              &posix::message_of(static_cast<vector_operation&>(started)),
+                              static_cast<unsigned>(wait_flags(started)));
         break;
     case opcode::write_vector:
         io_uring_prep_sendmsg(sqe, handle,
@@ -170,13 +239,14 @@ bool uring_backend::request(operation& started) noexcept {
 }
 
 void uring_backend::cancel(operation& unwanted) noexcept {
-    if (backlog_.remove(unwanted)) {
+    const bool parked = is_read(unwanted) && std::exchange(unwanted.target().read_parked, false);
+    // What the kernel does not know of is over at once, and leaves the socket as it is.
+    if (parked || backlog_.remove(unwanted) || ring_.withdraw(name_of(unwanted))) {
         unwanted.fail(detail::cancelled_code());
         retire(unwanted);
-        return;
-    }
-    if (!unwanted_.empty() || !request_cancel(reinterpret_cast<std::uintptr_t>(&unwanted)))
+    } else if (!unwanted_.empty() || !request_cancel(name_of(unwanted))) {
         unwanted_.push(unwanted);
+    }
 }
 
 bool uring_backend::request_cancel(std::uint64_t of) noexcept {
@@ -186,6 +256,42 @@ bool uring_backend::request_cancel(std::uint64_t of) noexcept {
     io_uring_prep_cancel64(sqe, of, 0);
     io_uring_sqe_set_data64(sqe, nobody);
     return true;
+}
+
+bool uring_backend::forget(detail::descriptor& known) noexcept {
+    if (!known.registered) {
+        known.readable = true;
+        known.hung_up = false;
+        known.read_before = false;
+        return true;
+    }
+    // As long as the poll is there the socket is too, whatever becomes of its handle.
+    if (!std::exchange(known.forgetting, true) && !request_cancel(name_of_poll(known))) {
+        known.forgetting = false;
+        forget_refused_ = true;
+    }
+    return false;
+}
+
+void uring_backend::forget_now(detail::descriptor& known) noexcept {
+    while (!forget(known)) {
+        enter(1, for_ever);
+        collect();
+    }
+}
+
+void uring_backend::finish_closing() noexcept {
+    while (closing() > 0) {
+        request_backlog();
+        enter(1, for_ever);
+        collect();
+    }
+}
+
+void uring_backend::flush() noexcept {
+    request_backlog();
+    if (ring_.unsubmitted() > 0)
+        enter(0, for_ever);
 }
 
 void uring_backend::request_wake() noexcept {
@@ -200,8 +306,10 @@ void uring_backend::request_wake() noexcept {
 }
 
 void uring_backend::request_backlog() noexcept {
+    if (std::exchange(forget_refused_, false))
+        retry_closing();
     while (operation* const unwanted = unwanted_.pop()) {
-        if (!request_cancel(reinterpret_cast<std::uintptr_t>(unwanted))) {
+        if (!request_cancel(name_of(*unwanted))) {
             unwanted_.push(*unwanted);
             return;
         }
@@ -234,28 +342,55 @@ void uring_backend::enter(unsigned completions, std::chrono::nanoseconds limit) 
 }
 
 void uring_backend::collect() noexcept {
-    ring_.collect([this](std::uint64_t whose, int answer, unsigned) {
+    ring_.collect([this](std::uint64_t whose, int answer, unsigned flags) {
+        const auto address = static_cast<std::uintptr_t>(whose & ~poll_mark);
         if (whose == nobody)
             return;
         if (whose == wake_up)
             wake_requested_ = false;
+        else if (whose & poll_mark)
+            take_poll(*reinterpret_cast<detail::descriptor*>(address), answer, flags);
         else
-            take(*reinterpret_cast<operation*>(static_cast<std::uintptr_t>(whose)), answer);
+            take(*reinterpret_cast<operation*>(address), answer);
     });
+}
+
+void uring_backend::take_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept {
+    const detail::pin kept(&polled);
+    has_poll_ = has_poll_ && answer != -EINVAL;
+    polled.readable = true;
+    if (answer > 0 && (answer & (POLLRDHUP | POLLHUP | POLLERR)))
+        polled.hung_up = true;
+    if (std::exchange(polled.read_parked, false))
+        backlog_.push(*polled.in.active);
+    if (flags & IORING_CQE_F_MORE)
+        return;
+    polled.registered = false;
+    polled.forgetting = false;
+    forgotten(polled);
 }
 
 void uring_backend::take(operation& answered, int answer) noexcept {
     if (!unwanted_.empty())
         unwanted_.remove(answered);
     if (answer == -EINTR || answer == -EAGAIN) {
+        const bool told = answer == -EAGAIN && wait_flags(answered) != 0;
+        if (told)
+            answered.target().readable = false; // as its poll will say when it is not so any more
         if (answered.interrupted())
             answered.fail(detail::cancelled_code());
-        else if (answer == -EINTR || make_blocking(answered))
-            return backlog_.push(answered);
+        else if (told || answer == -EINTR || make_blocking(answered))
+            return give(answered);
     } else if (answer < 0) {
         answered.fail(posix::error_of(-answer));
-    } else if (!answered.advance(answer)) {
-        return backlog_.push(answered);
+    } else {
+        detail::descriptor& target = answered.target();
+        if (answered.code() == opcode::read && target.registered) {
+            const auto& read = static_cast<const transfer_operation&>(answered);
+            target.readable = static_cast<std::size_t>(answer) == read.size();
+        }
+        if (!answered.advance(answer))
+            return give(answered);
     }
     retire(answered);
 }
