@@ -38,8 +38,7 @@ void on_signal(int number) noexcept {
 
 class signal_set::registration {
 public:
-    explicit registration(int handle) noexcept : handle_(handle) {}
-
+    registration() = default;
     registration(const registration&) = delete;
     registration& operator=(const registration&) = delete;
 
@@ -48,7 +47,17 @@ public:
             ::sigaction(number, &before, nullptr);
             listeners[static_cast<std::size_t>(number)] = 0;
         }
-        ::close(handle_);
+        if (handle_ >= 0)
+            ::close(handle_);
+    }
+
+    /// Makes the pair, keeps the end that the handler writes to, and returns the other.
+    [[nodiscard]] int open() {
+        std::array<int, 2> ends = {};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+            throw std::system_error(posix::last_error(), "cannot watch for signals");
+        handle_ = ends[1];
+        return ends[0];
     }
 
     void add(int number) {
@@ -72,16 +81,13 @@ public:
     }
 
 private:
-    int handle_;
+    int handle_ = -1;
     std::vector<std::pair<int, struct sigaction>> caught_;
 };
 
-signal_set::signal_set(std::initializer_list<int> signals) {
-    std::array<int, 2> ends = {};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-        throw std::system_error(posix::last_error(), "cannot watch for signals");
-    arrivals_ = stream(socket(ends[0], network::native()));
-    registration_ = std::make_unique<registration>(ends[1]);
+signal_set::signal_set(std::initializer_list<int> signals)
+    : registration_(std::make_unique<registration>()) {
+    arrivals_ = stream(socket(registration_->open(), network::native()));
     for (const int number : signals)
         registration_->add(number);
 }
