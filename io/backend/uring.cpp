@@ -6,8 +6,8 @@
 //
 // A read of a socket that has been read from before is not given to the kernel before there is
 // something to read: one poll, made once, tells that of every arrival, where a read that has to
-// wait makes and removes a poll of its own each time. That is a matter of speed only: a read that
-// is given to the kernel too early waits there.
+// wait makes and removes a poll of its own each time. A read that comes too early all the same is
+// told so at once, and waits for the poll.
 //
 // Invariants. A request carries its operation's address, so an operation stays until its completion
 // has been collected, cancelled or not. What finds the queue full waits in the backlog; a cancel
