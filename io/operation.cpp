@@ -37,14 +37,17 @@ void operation::interrupt() noexcept {
     target_->owner->stop(*this);
 }
 
-void operation::describe(detail::leaf_notes& notes) const {
-    notes.detail = fmt::format("descriptor {}", target_->handle);
+/// Nothing of a listener, and of a connection that is still being made.
+static std::string peer_of(const detail::descriptor& target) {
     try {
-        notes.detail +=
-            fmt::format(", peer {}", to_string(target_->opened_by->peer_address(target_->handle)));
+        return ", peer " + to_string(target.opened_by->peer_address(target.handle));
     } catch (const std::system_error&) {
-        // A listener has no peer, and a connection that is being made has none yet.
+        return {};
     }
+}
+
+void operation::describe(detail::leaf_notes& notes) const {
+    notes.detail = fmt::format("descriptor {}{}", target_->handle, peer_of(*target_));
 }
 
 bool operation::advance(std::int64_t count) noexcept {
