@@ -8,6 +8,7 @@
 #include "task.hpp"
 #include <concepts>
 #include <coroutine>
+#include <functional>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -41,6 +42,26 @@ template <class Awaitable>
 using await_result_t = decltype(std::declval<detail::awaiter_t<Awaitable>&>().await_resume());
 
 namespace detail {
+
+template <class Type>
+inline constexpr bool is_task = false;
+
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+
+} // namespace detail
+
+/// Gives a task when it is called with `Arguments`: a coroutine, or what returns one.
+template <class Function, class... Arguments>
+concept task_function = std::invocable<Function, Arguments...> &&
+                        detail::is_task<std::invoke_result_t<Function, Arguments...>>;
+
+namespace detail {
+
+/// A reference as an object, for what can hold objects only; any other type unchanged.
+template <class T>
+using object_of = std::conditional_t<std::is_reference_v<T>,
+                                     std::reference_wrapper<std::remove_reference_t<T>>, T>;
 
 template <class T>
 [[nodiscard]] task<T> as_task(task<T> already) noexcept {
@@ -77,18 +98,21 @@ private:
 
 /// Awaits without throwing: `result<std::size_t> n = co_await as_result(peer.read(buffer));`
 ///
-/// Only std::system_error becomes a result; any other exception of a task passes through.
+/// Only std::system_error becomes a result; any other exception of a task passes through. Of a task
+/// that gives a reference it is a result of a std::reference_wrapper.
 template <fallible Leaf>
 [[nodiscard]] detail::result_of<Leaf> as_result(Leaf idle) {
     return detail::result_of<Leaf>(std::move(idle));
 }
 
 template <class T>
-task<result<T>> as_result(task<T> awaited) {
+task<result<detail::object_of<T>>> as_result(task<T> awaited) {
     try {
         if constexpr (std::is_void_v<T>) {
             co_await std::move(awaited);
             co_return result<void>();
+        } else if constexpr (std::is_reference_v<T>) {
+            co_return std::ref(co_await std::move(awaited));
         } else {
             co_return co_await std::move(awaited);
         }

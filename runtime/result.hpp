@@ -37,6 +37,9 @@ private:
 
 template <class T>
 class [[nodiscard]] result {
+    static_assert(!std::is_reference_v<T>, "a result of a reference is one of a "
+                                           "std::reference_wrapper");
+
 public:
     using value_type = T;
 

@@ -38,6 +38,10 @@ value_of<T> take_value(result_child<T>& ended) {
     }
 }
 
+/// What stands for it in a vector or a variant, which cannot hold references either.
+template <class T>
+using element_of = value_of<object_of<T>>;
+
 template <class Range>
 using range_result_t = await_result_t<std::ranges::range_value_t<Range>>;
 
@@ -94,14 +98,15 @@ auto when_all(Awaitables... awaited)
     }
 }
 
-/// Runs all of a range, and returns their results as a vector in the same order; nothing if void.
+/// Runs all of a range, and returns their results as a vector in the same order, with
+/// std::reference_wrapper for references; nothing if void.
 ///
 /// errors   the first exception cancels the others and is thrown when they have ended
 template <std::ranges::input_range Range>
     requires awaitable<std::ranges::range_value_t<Range>>
 auto when_all(Range awaited)
     -> task<std::conditional_t<std::is_void_v<detail::range_result_t<Range>>, void,
-                               std::vector<detail::value_of<detail::range_result_t<Range>>>>> {
+                               std::vector<detail::element_of<detail::range_result_t<Range>>>>> {
     detail::failing_scope all("when_all");
     auto children = detail::children_of(awaited);
     for (auto& each : children)
@@ -109,7 +114,7 @@ auto when_all(Range awaited)
     co_await all.join();
     all.rethrow();
     if constexpr (!std::is_void_v<detail::range_result_t<Range>>) {
-        std::vector<detail::range_result_t<Range>> values;
+        std::vector<detail::element_of<detail::range_result_t<Range>>> values;
         values.reserve(children.size());
         for (auto& each : children)
             values.push_back(each.take());
@@ -118,16 +123,17 @@ auto when_all(Range awaited)
 }
 
 /// Runs all until the first one ends, then cancels and awaits the others. Returns a variant whose
-/// index tells which one it was, with std::monostate for void.
+/// index tells which one it was, with std::monostate for void and std::reference_wrapper for
+/// references.
 ///
 /// errors   the exception of the one that ended first. The result of any other is destroyed, so
 ///          that a socket accepted too late is closed; an exception of another, other than having
 ///          been cancelled, becomes a notice
 template <awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
-task<std::variant<detail::value_of<await_result_t<Awaitables>>...>>
+task<std::variant<detail::element_of<await_result_t<Awaitables>>...>>
 when_any(Awaitables... awaited) {
-    using outcome = std::variant<detail::value_of<await_result_t<Awaitables>>...>;
+    using outcome = std::variant<detail::element_of<await_result_t<Awaitables>>...>;
     detail::first_scope any;
     std::tuple<detail::result_child<await_result_t<Awaitables>>...> children(
         detail::as_task(std::move(awaited))...);
@@ -164,8 +170,8 @@ private:
 /// The same of a range, of which at least one element is needed (else std::invalid_argument).
 template <std::ranges::input_range Range>
     requires awaitable<std::ranges::range_value_t<Range>>
-task<any_result<detail::value_of<detail::range_result_t<Range>>>> when_any(Range awaited) {
-    using value = detail::value_of<detail::range_result_t<Range>>;
+task<any_result<detail::element_of<detail::range_result_t<Range>>>> when_any(Range awaited) {
+    using value = detail::element_of<detail::range_result_t<Range>>;
     detail::first_scope any;
     auto children = detail::children_of(awaited);
     if (children.empty())

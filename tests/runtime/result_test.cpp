@@ -9,6 +9,7 @@
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <doctest/doctest.h>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -97,7 +98,8 @@ TEST_CASE_FIXTURE(virtual_loop, "as_result: of an operation, in time and too lat
     });
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "as_result: of a task, value, move-only value, void and error") {
+TEST_CASE_FIXTURE(virtual_loop,
+                  "as_result: of a task, value, reference, move-only value, void and error") {
     run([]() -> task<> {
         auto value = []() -> task<int> { co_return 3; };
         auto owner = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(4); };
@@ -110,6 +112,10 @@ TEST_CASE_FIXTURE(virtual_loop, "as_result: of a task, value, move-only value, v
             throw std::system_error(refused);
             co_return;
         };
+        int object = 0;
+        auto reference = [&object]() -> task<int&> { co_return object; };
+        const result<std::reference_wrapper<int>> same = co_await as_result(reference());
+        CHECK(&same.value().get() == &object);
         const result<int> three = co_await as_result(value());
         CHECK(three.value() == 3);
         result<std::unique_ptr<int>> four = co_await as_result(owner());

@@ -9,6 +9,7 @@
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -117,6 +118,33 @@ TEST_CASE_FIXTURE(virtual_loop, "when_all: references refer to the same object")
         auto reference = [&object]() -> task<int&> { co_return object; };
         auto values = co_await when_all(reference(), after(1ms, 2));
         CHECK(&std::get<0>(values) == &object);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "when: references in vectors and variants are wrapped") {
+    run([]() -> task<> {
+        int object = 0;
+        const int constant = 0;
+        auto reference = [&object]() -> task<int&> { co_return object; };
+        auto constant_reference = [&constant]() -> task<const int&> { co_return constant; };
+        const auto two = [&] {
+            std::vector<task<int&>> tasks;
+            tasks.push_back(reference());
+            tasks.push_back(reference());
+            return tasks;
+        };
+
+        const std::vector<std::reference_wrapper<int>> all = co_await when_all(two());
+        REQUIRE(all.size() == 2);
+        CHECK(&all[1].get() == &object);
+
+        const auto of_two = co_await when_any(two());
+        CHECK(of_two.index() == 0);
+        CHECK(&of_two.value().get() == &object);
+
+        const auto any = co_await when_any(after(1ms, 2), constant_reference());
+        REQUIRE(any.index() == 1);
+        CHECK(&std::get<1>(any).get() == &constant);
     });
 }
 
