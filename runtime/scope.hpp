@@ -107,6 +107,8 @@ protected:
 
     [[nodiscard]] bool children_cancelled() const noexcept { return children_cancelled_; }
 
+    [[nodiscard]] bool empty() const noexcept { return !first_; }
+
     /// A child has ended, and is no longer among the children.
     virtual void ended(child& gone) noexcept = 0;
 

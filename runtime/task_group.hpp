@@ -8,15 +8,19 @@
 //     });
 #pragma once
 
+#include "../memory/fatal.hpp"
+#include "awaitable.hpp"
+#include "event.hpp"
 #include "scope.hpp"
 #include "task.hpp"
-#include <concepts>
 #include <functional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace coracle {
+
+class task_group;
 
 namespace detail {
 
@@ -25,6 +29,8 @@ struct group_runner;
 /// A job of a task_group: made by `start`, and gone with its end.
 class group_child : public child {
 public:
+    explicit group_child(task_group& in) noexcept : group_(&in) {}
+
     static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
 
     static void operator delete(void* block, std::size_t bytes) noexcept {
@@ -34,13 +40,16 @@ public:
     virtual ~group_child() = default;
 
 protected:
-    void retired() noexcept final { delete this; }
+    void retired() noexcept final;
+
+private:
+    task_group* group_;
 };
 
 template <class T>
 class task_child final : public group_child {
 public:
-    explicit task_child(task<T>&& root) noexcept : root_(std::move(root)) {}
+    task_child(task_group& in, task<T>&& root) noexcept : group_child(in), root_(std::move(root)) {}
 
     void begin() noexcept { child::begin(root_); }
 
@@ -53,8 +62,8 @@ template <class Function, class... Arguments>
 class call_child final : public group_child {
 public:
     template <class Callable, class... Values>
-    explicit call_child(Callable&& function, Values&&... arguments)
-        : function_(std::forward<Callable>(function)),
+    explicit call_child(task_group& in, Callable&& function, Values&&... arguments)
+        : group_child(in), function_(std::forward<Callable>(function)),
           arguments_(std::forward<Values>(arguments)...), root_(call()) {}
 
     void begin() noexcept { child::begin(root_); }
@@ -74,13 +83,19 @@ private:
 } // namespace detail
 
 /// Where jobs are started. `with_task_group` makes one and waits for its end.
-class task_group final : public detail::failing_scope {
+///
+/// The group outlives its jobs, but what is local to the body does not: give a job what it needs as
+/// an argument of `start`, or wait for the others before the body ends.
+class task_group final : detail::failing_scope {
 public:
     /// Starts a job that runs `root` from the next turn on. Its result is dropped; if it throws,
     /// the whole group is cancelled and `with_task_group` throws that exception.
+    ///
+    /// owns     the task, but not what it refers to: of a lambda that captures give the lambda
+    ///          itself, `start(lambda)`, and not the task that calling it makes
     template <class T>
     void start(task<T> root) {
-        launch(new detail::task_child<T>(std::move(root)));
+        launch(new detail::task_child<T>(*this, std::move(root)));
     }
 
     /// Starts a job that runs the task which `function(arguments...)` gives.
@@ -89,11 +104,16 @@ public:
     ///          a lambda's captures and a coroutine's reference parameters live as long as it does;
     ///          pass std::ref for what is kept elsewhere
     template <class Function, class... Arguments>
-        requires std::invocable<std::decay_t<Function>&, std::decay_t<Arguments>...>
+        requires task_function<std::decay_t<Function>&, std::decay_t<Arguments>...>
     void start(Function&& function, Arguments&&... arguments) {
         launch(new detail::call_child<std::decay_t<Function>, std::decay_t<Arguments>...>(
-            std::forward<Function>(function), std::forward<Arguments>(arguments)...));
+            *this, std::forward<Function>(function), std::forward<Arguments>(arguments)...));
     }
+
+    /// For the body: waits until all jobs that were started have ended.
+    ///
+    /// errors   operation_canceled, also when one of them has failed
+    [[nodiscard]] event::wait_operation wait_for_others() noexcept { return alone_.wait(); }
 
     /// Cancels all jobs of the group, the body and those started later too. That is no failure:
     /// `with_task_group` returns once they have ended.
@@ -104,23 +124,41 @@ public:
 
 private:
     friend struct detail::group_runner;
+    friend class detail::group_child;
 
     task_group() noexcept : failing_scope("task_group") {}
 
     template <class Child>
     void launch(Child* added) noexcept {
+        if (empty())
+            detail::fatal("a job was started in a task_group whose last job has ended");
+        ++others_;
+        alone_.reset();
         adopt(*added);
         added->begin();
     }
+
+    void one_has_ended() noexcept {
+        if (--others_ == 0)
+            alone_.set();
+    }
+
+    std::size_t others_ = 0; // jobs beside the body
+    event alone_{true};
 };
 
 namespace detail {
+
+inline void group_child::retired() noexcept {
+    group_->one_has_ended();
+    delete this;
+}
 
 struct group_runner {
     template <class T, class Body>
     static task<T> run(Body body) {
         task_group group;
-        result_child<T> main(std::invoke(body, group));
+        result_child<T> main(call<T>(body, group));
         group.failing_scope::start(main);
         co_await group.join();
         group.rethrow();
@@ -130,6 +168,12 @@ struct group_runner {
                 co_return;
         }
         co_return main.take();
+    }
+
+    /// So that what the body throws before it has made its task is the failure of a job too.
+    template <class T, class Body>
+    static task<T> call(Body& body, task_group& group) {
+        co_return co_await std::invoke(body, group);
     }
 };
 
@@ -141,9 +185,11 @@ struct group_runner {
 /// The first exception, of the body or of a job, cancels all others and is thrown when they have
 /// ended; a further one becomes a notice. Cancelling the awaiting job cancels them too.
 ///
-/// owns     keeps `body` until the end, so that its captures are alive throughout
+/// owns     keeps `body` until the end, so that its captures are alive throughout; locals of the
+/// body
+///          end with it, before the jobs do
 template <class Body>
-    requires std::invocable<Body&, task_group&>
+    requires task_function<Body&, task_group&>
 [[nodiscard]] auto with_task_group(Body body) {
     using value = typename std::invoke_result_t<Body&, task_group&>::value_type;
     return detail::group_runner::run<value>(std::move(body));

@@ -86,12 +86,13 @@ task<await_result_t<Awaitable>> with_deadline(time_point deadline, Awaitable awa
     co_return child.take();
 }
 
-/// The same with a deadline `limit` from now, that is, from the call:
+/// The same with a deadline `limit` after it is awaited:
 /// `co_await with_timeout(5s, peer.read(buffer))`.
 template <class Representation, class Period, awaitable Awaitable>
 task<await_result_t<Awaitable>> with_timeout(std::chrono::duration<Representation, Period> limit,
                                              Awaitable awaited) {
-    return with_deadline(detail::after(detail::saturated(limit)), std::move(awaited));
+    const time_point deadline = detail::after(detail::saturated(limit));
+    co_return co_await with_deadline(deadline, std::move(awaited));
 }
 
 /// Awaits `awaited` to its own end even if the awaiting job has been or is being cancelled: for

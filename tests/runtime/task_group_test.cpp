@@ -491,7 +491,92 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: ten thousand jobs") {
     });
 }
 
+namespace {
+
+template <class Function>
+concept can_be_started = requires(task_group& group, Function function) { group.start(function); };
+
+using returns_task = task<int> (*)();
+using returns_operation = sleep_operation (*)();
+using returns_nothing = void (*)();
+
+static_assert(can_be_started<returns_task>);
+static_assert(!can_be_started<returns_operation>);
+static_assert(!can_be_started<returns_nothing>);
+
+template <class Function>
+concept can_be_a_body = requires(Function function) { with_task_group(function); };
+
+static_assert(can_be_a_body<task<int> (*)(task_group&)>);
+static_assert(!can_be_a_body<void (*)(task_group&)>);
+static_assert(!can_be_a_body<task<> (*)()>);
+
+} // namespace
+
 TEST_CASE("task_group: it is neither copied nor moved, so a body has to take it by reference") {
     CHECK_FALSE(std::is_copy_constructible_v<task_group>);
     CHECK_FALSE(std::is_move_constructible_v<task_group>);
+}
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: the body can wait for the others, and keep what they use") {
+    run([]() -> task<> {
+        const time_point start = now();
+        int ended = 0;
+        auto child = [](std::string& text, int& count) -> task<> {
+            co_await sleep_for(3ms);
+            text += "x";
+            ++count;
+        };
+        auto body = [&](task_group& group) -> task<> {
+            co_await group.wait_for_others(); // there are none yet
+            std::string local;
+            group.start(child(local, ended));
+            group.start(child(local, ended));
+            co_await group.wait_for_others();
+            CHECK(ended == 2);
+            CHECK(local == "xx");
+            group.start(child(local, ended));
+            co_await group.wait_for_others();
+            CHECK(local == "xxx");
+        };
+        co_await with_task_group(body);
+        CHECK(ended == 3);
+        CHECK(now() == start + 6ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: waiting for the others ends when one fails") {
+    run([]() -> task<> {
+        auto fails = []() -> task<> {
+            co_await sleep_for(1ms);
+            throw std::runtime_error("one of them");
+        };
+        auto body = [&](task_group& group) -> task<> {
+            group.start(fails);
+            group.start([]() -> task<> { co_await sleep_for(1h); });
+            co_await group.wait_for_others();
+        };
+        const std::string words = co_await failure_of(with_task_group(body));
+        CHECK(words == "one of them");
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: a body that throws before it is a task cancels the jobs") {
+    run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            group.start([]() -> task<> { co_await sleep_for(1h); });
+            throw std::runtime_error("no coroutine");
+        };
+        const time_point start = now();
+        const std::string words = co_await failure_of(with_task_group(body));
+        CHECK(words == "no coroutine");
+        CHECK(now() == start);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: only starting, waiting and cancelling can be reached") {
+    CHECK_FALSE(std::is_convertible_v<task_group*, leaf*>);
 }

@@ -73,15 +73,19 @@ TEST_CASE_FIXTURE(virtual_loop, "with_timeout: too late, it throws timed_out at 
     });
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "with_timeout: its time runs from the call, not from the await") {
+TEST_CASE_FIXTURE(virtual_loop, "with_timeout: its time runs from the await, not from the call") {
     run([]() -> task<> {
         const time_point start = now();
         auto limited = with_timeout(3ms, after(5ms, 1));
         co_await sleep_for(2ms);
         const result<int> late = co_await as_result(std::move(limited));
         CHECK(late.error() == std::errc::timed_out);
-        CHECK(now() == start + 3ms);
+        CHECK(now() == start + 5ms);
     });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "with_timeout: it can be what is run") {
+    CHECK(event_loop.run(with_timeout(3ms, after(1ms, 7))) == 7);
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "with_deadline: in the past, waits end at once") {
