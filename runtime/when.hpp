@@ -127,8 +127,8 @@ auto when_all(Range awaited)
 /// references.
 ///
 /// errors   the exception of the one that ended first. The result of any other is destroyed, so
-///          that a socket accepted too late is closed; an exception of another, other than having
-///          been cancelled, becomes a notice
+///          that a socket accepted too late is closed, and bytes that a read took too late are
+///          lost; an exception of another, other than having been cancelled, becomes a notice
 template <awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 task<std::variant<detail::element_of<await_result_t<Awaitables>>...>>
