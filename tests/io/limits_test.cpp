@@ -97,7 +97,9 @@ bool io_uring_works() {
 bool may_take_all_descriptors() {
     if (checks_types)
         MESSAGE("skipped, because the check of types at run time needs descriptors of its own");
-    return !checks_types;
+    if (for_valgrind)
+        MESSAGE("skipped, because valgrind keeps descriptors for itself");
+    return !checks_types && !for_valgrind;
 }
 
 struct blocked_call {

@@ -39,4 +39,11 @@ inline constexpr bool checks_types = true;
 inline constexpr bool checks_types = false;
 #endif
 
+/// Whether this program is built for valgrind, which keeps descriptors for itself.
+#ifdef CORACLE_VALGRIND
+inline constexpr bool for_valgrind = true;
+#else
+inline constexpr bool for_valgrind = false;
+#endif
+
 } // namespace coracle::test
