@@ -160,6 +160,9 @@ public:
 
     [[nodiscard]] time_point started() const noexcept { return started_; }
 
+    /// The job that waits for this one; null for that of the task given to `run`.
+    [[nodiscard]] virtual const job* parent() const noexcept { return nullptr; }
+
     // The rest is for leaves, promises and the loop.
 
     /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.

@@ -13,6 +13,10 @@ std::coroutine_handle<> child::finished() noexcept {
     return scope_->retire(*this);
 }
 
+const job* child::parent() const noexcept {
+    return scope_->waiter();
+}
+
 scope::~scope() {
     if (first_)
         fatal(fmt::format("a {} was destroyed while jobs in it run", kind()));

@@ -21,6 +21,8 @@ class child : public job {
 public:
     std::coroutine_handle<> finished() noexcept final;
 
+    [[nodiscard]] const job* parent() const noexcept final;
+
     /// The exception with which the root has ended, or null.
     [[nodiscard]] const std::exception_ptr& failure() const noexcept { return *failure_; }
 

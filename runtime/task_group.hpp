@@ -10,10 +10,15 @@
 
 #include "../memory/fatal.hpp"
 #include "awaitable.hpp"
-#include "event.hpp"
+#include "job.hpp"
+#include "result.hpp"
 #include "scope.hpp"
 #include "task.hpp"
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
 #include <functional>
+#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -84,10 +89,13 @@ private:
 
 /// Where jobs are started. `with_task_group` makes one and waits for its end.
 ///
-/// The group outlives its jobs, but what is local to the body does not: give a job what it needs as
-/// an argument of `start`, or wait for the others before the body ends.
+/// What a job refers to must outlive the group: declare it outside of the body, or give it to
+/// `start`. What is local to the body outlives the jobs only if the body goes on to
+/// `wait_for_others` with nothing in between that could throw, such as another await.
 class task_group final : detail::failing_scope {
 public:
+    class wait_operation;
+
     /// Starts a job that runs `root` from the next turn on. Its result is dropped; if it throws,
     /// the whole group is cancelled and `with_task_group` throws that exception.
     ///
@@ -110,10 +118,14 @@ public:
             *this, std::forward<Function>(function), std::forward<Arguments>(arguments)...));
     }
 
-    /// For the body: waits until all jobs that were started have ended.
+    /// For the body: suspends until all jobs that were started have ended.
     ///
-    /// errors   operation_canceled, also when one of them has failed
-    [[nodiscard]] event::wait_operation wait_for_others() noexcept { return alone_.wait(); }
+    /// They have ended however this ends. If the wait is cancelled, by a failure or by a
+    /// with_timeout around it, then so is the group, and the wait goes on until they are gone.
+    ///
+    /// errors   operation_canceled; resource_deadlock_would_occur in a job that was started, since
+    ///          it would wait for itself
+    [[nodiscard]] wait_operation wait_for_others() noexcept;
 
     /// Cancels all jobs of the group, the body and those started later too. That is no failure:
     /// `with_task_group` returns once they have ended.
@@ -133,19 +145,84 @@ private:
         if (empty())
             detail::fatal("a job was started in a task_group whose last job has ended");
         ++others_;
-        alone_.reset();
         adopt(*added);
         added->begin();
     }
 
-    void one_has_ended() noexcept {
-        if (--others_ == 0)
-            alone_.set();
+    void one_has_ended() noexcept;
+
+    /// Whether `asking` is the body or a job below it, and so none that was started.
+    [[nodiscard]] bool is_part_of_body(const job* asking) const noexcept {
+        while (asking && asking != body_)
+            asking = asking->parent();
+        return asking != nullptr;
     }
 
-    std::size_t others_ = 0; // jobs beside the body
-    event alone_{true};
+    const job* body_ = nullptr;
+    std::size_t others_ = 0;            // jobs beside the body
+    wait_operation* waiting_ = nullptr; // those who wait for the others
 };
+
+/// The awaitable of task_group::wait_for_others.
+class [[nodiscard]] task_group::wait_operation final : public leaf {
+public:
+    explicit wait_operation(task_group& awaited) noexcept
+        : leaf("wait_for_others"), group_(&awaited) {}
+
+    wait_operation(wait_operation&& idle) noexcept : leaf(idle), group_(idle.group_) {}
+
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+
+    template <std::derived_from<detail::promise_base> Promise>
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        detail::promise_base& frame = awaiting.promise();
+        if (!group_->is_part_of_body(frame.owner)) {
+            failure_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
+            return frame.owner->gives_way(frame);
+        }
+        const bool cancelled = frame.owner->cancelled();
+        if (group_->others_ == 0) {
+            failure_ = cancelled ? detail::cancelled_code() : std::error_code();
+            return frame.owner->gives_way(frame);
+        }
+        next_ = std::exchange(group_->waiting_, this);
+        begin(frame);
+        if (cancelled)
+            interrupt();
+        return true;
+    }
+
+    void await_resume() { await_result().value(); }
+
+    [[nodiscard]] result<void> await_result() noexcept {
+        end();
+        return failure_;
+    }
+
+    void interrupt() noexcept override {
+        failure_ = detail::cancelled_code();
+        if (!group_->children_cancelled())
+            group_->cancel();
+    }
+
+private:
+    friend class task_group;
+
+    task_group* group_;
+    wait_operation* next_ = nullptr;
+    detail::failure failure_;
+};
+
+inline task_group::wait_operation task_group::wait_for_others() noexcept {
+    return wait_operation(*this);
+}
+
+inline void task_group::one_has_ended() noexcept {
+    if (--others_ > 0)
+        return;
+    while (waiting_)
+        std::exchange(waiting_, waiting_->next_)->wake();
+}
 
 namespace detail {
 
@@ -159,6 +236,7 @@ struct group_runner {
     static task<T> run(Body body) {
         task_group group;
         result_child<T> main(call<T>(body, group));
+        group.body_ = &main;
         group.failing_scope::start(main);
         co_await group.join();
         group.rethrow();
@@ -185,9 +263,8 @@ struct group_runner {
 /// The first exception, of the body or of a job, cancels all others and is thrown when they have
 /// ended; a further one becomes a notice. Cancelling the awaiting job cancels them too.
 ///
-/// owns     keeps `body` until the end, so that its captures are alive throughout; locals of the
-/// body
-///          end with it, before the jobs do
+/// owns     keeps `body` until the end, so that its captures are alive throughout; what is local to
+///          it goes with its own end, before the jobs do
 template <class Body>
     requires task_function<Body&, task_group&>
 [[nodiscard]] auto with_task_group(Body body) {

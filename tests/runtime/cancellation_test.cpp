@@ -46,6 +46,14 @@ task<> cleans_up(event& cleaned) {
     slept.value();
 }
 
+/// Cleans up with what it was given, however it ends.
+task<> uses(std::string& borrowed, int steps) {
+    const auto worked = co_await as_result(works(steps));
+    co_await shielded(sleep_for(3ms));
+    borrowed += worked ? std::to_string(steps) : "cancelled";
+    static_cast<void>(worked.value());
+}
+
 } // namespace
 
 TEST_CASE("cancel: at each suspension of sleep and yield") {
@@ -134,6 +142,19 @@ TEST_CASE("cancel: at each suspension of a task_group that cancels itself") {
         co_await with_task_group(body);
     });
     CHECK(points >= 6);
+}
+
+TEST_CASE("cancel: at each suspension of a body whose jobs use what is local to it") {
+    CHECK(await_point_sweep().may_take_time().run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            std::string local(100, 'x');
+            group.start(uses(local, 1));
+            group.start(uses(local, 3));
+            co_await group.wait_for_others();
+            CHECK(local.ends_with("x13"));
+        };
+        co_await with_task_group(body);
+    }) >= 8);
 }
 
 TEST_CASE("cancel: at each suspension of when_all") {

@@ -49,6 +49,13 @@ task<> fails_when_cancelled(const char* words) {
     throw std::runtime_error(words);
 }
 
+/// Cleans up after it has been cancelled, with what it was given.
+task<> cleans_up(std::string& borrowed) {
+    static_cast<void>(co_await as_result(sleep_until(time_point::max())));
+    co_await shielded(sleep_for(2ms));
+    borrowed = "cleaned up";
+}
+
 constexpr auto cancelled_words = "Operation canceled";
 
 } // namespace
@@ -546,19 +553,62 @@ TEST_CASE_FIXTURE(virtual_loop,
     });
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "task_group: waiting for the others ends when one fails") {
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: when one fails, waiting for the others still ends after them") {
     run([]() -> task<> {
-        auto fails = []() -> task<> {
-            co_await sleep_for(1ms);
-            throw std::runtime_error("one of them");
-        };
+        const time_point start = now();
+        std::string ends;
         auto body = [&](task_group& group) -> task<> {
-            group.start(fails);
-            group.start([]() -> task<> { co_await sleep_for(1h); });
-            co_await group.wait_for_others();
+            std::string local;
+            group.start(fails_after(1ms, "one of them"));
+            group.start(cleans_up(local));
+            const result<void> waited = co_await as_result(group.wait_for_others());
+            CHECK(waited.error() == std::errc::operation_canceled);
+            ends = local;
         };
         const std::string words = co_await failure_of(with_task_group(body));
         CHECK(words == "one of them");
+        CHECK(ends == "cleaned up");
+        CHECK(now() == start + 3ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: a limit to waiting for the others cancels and awaits them") {
+    run([]() -> task<> {
+        const time_point start = now();
+        auto body = [&](task_group& group) -> task<int> {
+            std::string local;
+            group.start(cleans_up(local));
+            const result<void> waited =
+                co_await as_result(with_timeout(5ms, group.wait_for_others()));
+            CHECK(waited.error() == std::errc::timed_out);
+            CHECK(local == "cleaned up");
+            co_return 3;
+        };
+        const int value = co_await with_task_group(body);
+        CHECK(value == 3);
+        CHECK(now() == start + 7ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: a job that waits for the others is told not to") {
+    run([]() -> task<> {
+        int refused = 0;
+        auto body = [&](task_group& group) -> task<> {
+            auto waits_for_itself = [&]() -> task<> {
+                const result<void> own = co_await as_result(group.wait_for_others());
+                CHECK(own.error() == std::errc::resource_deadlock_would_occur);
+                const result<void> below =
+                    co_await as_result(with_timeout(1h, group.wait_for_others()));
+                CHECK(below.error() == std::errc::resource_deadlock_would_occur);
+                ++refused;
+            };
+            group.start(waits_for_itself);
+            co_await when_all(group.wait_for_others(), group.wait_for_others());
+            CHECK(refused == 1);
+        };
+        co_await with_task_group(body);
     });
 }
 
