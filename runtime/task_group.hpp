@@ -8,7 +8,6 @@
 //     });
 #pragma once
 
-#include "../memory/fatal.hpp"
 #include "awaitable.hpp"
 #include "job.hpp"
 #include "result.hpp"
@@ -142,8 +141,6 @@ private:
 
     template <class Child>
     void launch(Child* added) noexcept {
-        if (empty())
-            detail::fatal("a job was started in a task_group whose last job has ended");
         ++others_;
         adopt(*added);
         added->begin();
@@ -238,7 +235,10 @@ struct group_runner {
         result_child<T> main(call<T>(body, group));
         group.body_ = &main;
         group.failing_scope::start(main);
-        co_await group.join();
+        // More than once, if somebody outside starts a job after the last one has ended and before
+        // this frame has its turn.
+        while (!group.empty())
+            co_await group.join();
         group.rethrow();
         // The body may have been cancelled by its own group: then there is no value to return.
         if constexpr (std::is_void_v<T>) {

@@ -520,6 +520,47 @@ static_assert(!can_be_a_body<task<> (*)()>);
 
 } // namespace
 
+TEST_CASE_FIXTURE(virtual_loop,
+                  "task_group: a job started between its last job's end and its own") {
+    run([]() -> task<> {
+        int late_starts = 0;
+        int late_ends = 0;
+        auto nothing = []() -> task<> { co_return; };
+        auto late = [&late_ends]() -> task<> {
+            co_await sleep_for(1ms);
+            ++late_ends;
+        };
+        // Whoever waits for the group gets its turn at once, unless the body has used up the budget
+        // of steps without one: some number of steps does that exactly.
+        for (int steps = 0; steps < 2 * detail::inline_budget_full; ++steps) {
+            task_group* open = nullptr;
+            bool body_ended = false;
+            auto body = [&](task_group& group) -> task<> {
+                open = &group;
+                co_await yield(); // a full budget
+                for (int i = 0; i < steps; ++i)
+                    co_await nothing();
+                body_ended = true;
+            };
+            auto inside = [&]() -> task<> {
+                co_await with_task_group(body);
+                open = nullptr;
+            };
+            auto outside = [&]() -> task<> {
+                while (!body_ended)
+                    co_await yield();
+                if (open) {
+                    open->start(late);
+                    ++late_starts;
+                }
+            };
+            co_await when_all(inside(), outside());
+        }
+        CHECK(late_starts > 0);
+        CHECK(late_ends == late_starts);
+    });
+}
+
 TEST_CASE("task_group: it is neither copied nor moved, so a body has to take it by reference") {
     CHECK_FALSE(std::is_copy_constructible_v<task_group>);
     CHECK_FALSE(std::is_move_constructible_v<task_group>);
