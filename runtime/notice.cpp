@@ -41,4 +41,19 @@ void detail::notice_exception(std::string_view what, const std::exception_ptr& l
     }
 }
 
+detail::lost_failures::~lost_failures() {
+    if (count_ < 2)
+        return;
+    try {
+        notice(fmt::format("{}: {} more", what_, count_ - 1));
+    } catch (...) {
+        notice(what_);
+    }
+}
+
+void detail::lost_failures::add(const std::exception_ptr& lost) noexcept {
+    if (count_++ == 0)
+        notice_exception(what_, lost);
+}
+
 } // namespace coracle

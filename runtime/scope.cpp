@@ -3,7 +3,6 @@
 
 #include "../memory/fatal.hpp"
 #include "inspect.hpp"
-#include "notice.hpp"
 #include <fmt/format.h>
 #include <system_error>
 
@@ -71,7 +70,7 @@ void failing_scope::note(const std::exception_ptr& failure) noexcept {
     if (children_cancelled() && is_cancellation(failure)) {
         cancellation_seen_ = true;
     } else if (first_failure_) {
-        notice_exception("a second failure, after the one that is thrown", failure);
+        lost_.add(failure);
     } else {
         first_failure_ = failure;
         cancel_children();

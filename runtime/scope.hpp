@@ -9,6 +9,7 @@
 
 #include "job.hpp"
 #include "loop.hpp"
+#include "notice.hpp"
 #include "task.hpp"
 #include <exception>
 
@@ -144,8 +145,8 @@ public:
 protected:
     void ended(child& gone) noexcept final { note(gone.failure()); }
 
-    /// Keeps the first failure and cancels the others; a later one that nobody asked for becomes a
-    /// notice. Whoever fails because it was cancelled does as it was told.
+    /// Keeps the first failure and cancels the others; a later one that nobody asked for is lost,
+    /// which does not go unsaid. Whoever fails because it was cancelled does as it was told.
     void note(const std::exception_ptr& failure) noexcept;
 
     /// From now on children that end because they are cancelled have done what was wanted.
@@ -153,6 +154,7 @@ protected:
 
 private:
     std::exception_ptr first_failure_;
+    lost_failures lost_{"a second failure, after the one that is thrown"};
     bool cancellation_seen_ = false; // some child ended because it was cancelled
     bool absorbing_ = false;         // and that is no failure
 };

@@ -261,7 +261,8 @@ struct group_runner {
 /// all have ended.
 ///
 /// The first exception, of the body or of a job, cancels all others and is thrown when they have
-/// ended; a further one becomes a notice. Cancelling the awaiting job cancels them too.
+/// ended; a second one becomes a notice, and one more notice counts those after it. Cancelling the
+/// awaiting job cancels all too.
 ///
 /// owns     keeps `body` until the end, so that its captures are alive throughout; what is local to
 ///          it goes with its own end, before the jobs do

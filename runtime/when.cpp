@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "when.hpp"
 
-#include "notice.hpp"
-
 namespace coracle::detail {
 
 void first_scope::ended(child& gone) noexcept {
@@ -10,8 +8,7 @@ void first_scope::ended(child& gone) noexcept {
         winner_ = &gone;
         cancel_children();
     } else if (gone.failure() && !is_cancellation(gone.failure())) {
-        notice_exception("a failure in when_any, after another one had ended first",
-                         gone.failure());
+        lost_.add(gone.failure());
     }
 }
 

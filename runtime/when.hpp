@@ -7,6 +7,7 @@
 #pragma once
 
 #include "awaitable.hpp"
+#include "notice.hpp"
 #include "scope.hpp"
 #include <cstddef>
 #include <deque>
@@ -71,6 +72,7 @@ private:
     void ended(child& gone) noexcept override;
 
     child* winner_ = nullptr;
+    lost_failures lost_{"a failure in when_any, after another one had ended first"};
 };
 
 } // namespace detail
@@ -128,7 +130,8 @@ auto when_all(Range awaited)
 ///
 /// errors   the exception of the one that ended first. The result of any other is destroyed, so
 ///          that a socket accepted too late is closed, and bytes that a read took too late are
-///          lost; an exception of another, other than having been cancelled, becomes a notice
+///          lost; the first exception of another, other than having been cancelled, becomes a
+///          notice, and one more notice counts those after it
 template <awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 task<std::variant<detail::element_of<await_result_t<Awaitables>>...>>

@@ -177,7 +177,9 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: further failures become notices, no
     CHECK(collected_notices::all()[0] == "a second failure, after the one that is thrown: second");
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "task_group: failures of the same moment, one is thrown") {
+TEST_CASE_FIXTURE(
+    virtual_loop,
+    "task_group: of many failures one is thrown, one is said, and the others are counted") {
     const collected_notices notices;
     run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
@@ -189,7 +191,26 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: failures of the same moment, one is
         const std::string failure = co_await failure_of(with_task_group(body));
         CHECK(failure == "a");
     });
-    CHECK(collected_notices::all().size() == 2);
+    CHECK(collected_notices::all() ==
+          std::vector<std::string>{"a second failure, after the one that is thrown: b",
+                                   "a second failure, after the one that is thrown: 1 more"});
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "task_group: fifty jobs that fail as they are cancelled") {
+    const collected_notices notices;
+    run([]() -> task<> {
+        auto body = [](task_group& group) -> task<> {
+            for (int i = 0; i < 50; ++i)
+                group.start(fails_when_cancelled("reset"));
+            group.start(fails_after(1ms, "first"));
+            co_return;
+        };
+        const std::string failure = co_await failure_of(with_task_group(body));
+        CHECK(failure == "first");
+    });
+    CHECK(collected_notices::all() ==
+          std::vector<std::string>{"a second failure, after the one that is thrown: reset",
+                                   "a second failure, after the one that is thrown: 49 more"});
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "task_group: cancelling it is no failure") {
