@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+//
+// The free buffers are a list through the slots, the last one returned first, since that one is
+// most likely still in the cache.
+
+#include "buffer_pool.hpp"
+
+#include "fatal.hpp"
+#include "page.hpp"
+#include "place.hpp"
+#include "sanitize.hpp"
+
+#include <fmt/format.h>
+#include <map>
+#include <stdexcept>
+
+namespace coracle {
+
+namespace {
+
+constexpr std::size_t cache_line_bytes = 64;
+constexpr std::size_t region_alignment = 64 * 1024; // a multiple of every page size in use
+
+constexpr std::size_t rounded_up(std::size_t bytes, std::size_t multiple) noexcept {
+    return (bytes + multiple - 1) / multiple * multiple;
+}
+
+/// The size of a buffer, once it is clear that so many of them can be counted and mapped.
+std::size_t checked_buffer_bytes(std::size_t buffers, std::size_t buffer_bytes) {
+    constexpr std::size_t most_bytes = ~std::size_t{0} / 4;
+    constexpr std::size_t most_buffers = ~std::uint32_t{0};
+    if (buffers == 0 || buffer_bytes == 0)
+        throw std::invalid_argument("a buffer_pool has at least one buffer of at least one byte");
+    if (buffers >= most_buffers || buffer_bytes > most_bytes / buffers)
+        throw std::invalid_argument(
+            fmt::format("a buffer_pool of {} times {} bytes is too large", buffers, buffer_bytes));
+    return rounded_up(buffer_bytes, cache_line_bytes);
+}
+
+} // namespace
+
+buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes,
+                         std::source_location made_at)
+    : buffer_bytes_(checked_buffer_bytes(buffers, buffer_bytes)),
+      mapped_bytes_(rounded_up(buffers * buffer_bytes_, region_alignment)), slots_(buffers),
+      made_at_(made_at) {
+    for (std::uint32_t index = 0; index + 1 < buffers; ++index)
+        slots_[index].next_free = index + 1;
+    region_ = static_cast<std::byte*>(detail::map_pages(mapped_bytes_, region_alignment));
+    detail::annotate_chunk_mapped(region_, mapped_bytes_, 0);
+}
+
+buffer_pool::~buffer_pool() {
+    if (first_waiting_)
+        detail::fatal("a buffer_pool was destroyed while somebody waits for a buffer of it");
+    if (leased_ != 0)
+        name_leases();
+    detail::annotate_chunk_unmapped(region_, mapped_bytes_);
+    detail::unmap_pages(region_, mapped_bytes_);
+}
+
+/// Stops the program with the places where the leases were taken, each once.
+void buffer_pool::name_leases() const {
+    std::map<std::string, std::size_t> places;
+    for (const slot& each : slots_) {
+        if (each.taken)
+            ++places[detail::words_for(each.taken_at)];
+    }
+    std::string text = fmt::format(
+        "a buffer_pool, made in {}, was destroyed while {} of its {} buffers are leased:",
+        detail::words_for(made_at_), leased_, size());
+    for (const char* comma = ""; const auto& [place, count] : places) {
+        text += fmt::format("{} {} taken in {}", comma, count, place);
+        comma = ",";
+    }
+    detail::fatal(text);
+}
+
+buffer_lease buffer_pool::try_lease(std::source_location taken_at) noexcept {
+    if (first_free_ == none)
+        return {};
+    const std::uint32_t index = first_free_;
+    first_free_ = slots_[index].next_free;
+    return lend(index, taken_at);
+}
+
+buffer_lease buffer_pool::lend(std::uint32_t index, const std::source_location& to) noexcept {
+    slot& lent = slots_[index];
+    lent.taken = true;
+    lent.taken_at = to;
+    ++leased_;
+    std::byte* const data = region_ + index * buffer_bytes_;
+    detail::annotate_block_taken(region_, data, buffer_bytes_);
+    return {*this, data, index};
+}
+
+void buffer_pool::take_back(std::uint32_t index) noexcept {
+    slot& returned = slots_[index];
+    returned.taken = false;
+    --leased_;
+    detail::annotate_block_returned(region_, region_ + index * buffer_bytes_, buffer_bytes_);
+    if (buffer_waiter* const waiting = first_waiting_) {
+        stop_waiting(*waiting);
+        return waiting->granted(lend(index, waiting->taken_at_));
+    }
+    returned.next_free = first_free_;
+    first_free_ = index;
+}
+
+void buffer_pool::wait(buffer_waiter& waiting) noexcept {
+    waiting.next_ = nullptr;
+    waiting.previous_ = last_waiting_;
+    (last_waiting_ ? last_waiting_->next_ : first_waiting_) = &waiting;
+    last_waiting_ = &waiting;
+}
+
+void buffer_pool::stop_waiting(buffer_waiter& waiting) noexcept {
+    (waiting.previous_ ? waiting.previous_->next_ : first_waiting_) = waiting.next_;
+    (waiting.next_ ? waiting.next_->previous_ : last_waiting_) = waiting.previous_;
+}
+
+void buffer_lease::resize(std::size_t size) {
+    if (size > capacity())
+        throw std::length_error(
+            fmt::format("a buffer of {} bytes cannot hold {}", capacity(), size));
+    size_ = size;
+}
+
+} // namespace coracle
