@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "readiness.hpp"
+
+#include "posix.hpp"
+#include <unistd.h>
+
+namespace coracle::detail {
+
+namespace {
+
+/// The readiness that an operation depends on.
+bool& readiness_of(const operation& waiting) noexcept {
+    descriptor& target = waiting.target();
+    return waiting.inbound() ? target.readable : target.writable;
+}
+
+/// Does what can be done, and notes what is then known of the socket. True if that was all of it.
+bool progress(operation& tried, bool& ready) noexcept {
+    const posix::attempt_result answer = posix::attempt(tried);
+    const descriptor& target = tried.target();
+    const bool drained = answer == posix::attempt_result::partial && !target.hung_up;
+    if (target.registered && (drained || answer == posix::attempt_result::blocked))
+        ready = false;
+    return answer != posix::attempt_result::blocked;
+}
+
+} // namespace
+
+bool readiness_backend::submit(operation& started) noexcept {
+    descriptor& target = started.target();
+    const bool may_block = started.code() == opcode::accept || started.code() == opcode::connect;
+    if (may_block && !target.non_blocking) {
+        // Only these two have no flag for a single call that must not block.
+        try {
+            posix::set_blocking(static_cast<int>(target.handle), false);
+        } catch (const std::system_error& error) {
+            started.fail(error.code());
+            return false;
+        }
+        target.non_blocking = true;
+    }
+    bool& ready = readiness_of(started);
+    if (ready && progress(started, ready))
+        return false;
+    if (!target.registered) {
+        if (const std::error_code error = watch(target)) {
+            started.fail(error);
+            return false;
+        }
+        target.registered = true;
+        ready = false; // registering brings an edge for what is ready by now
+    }
+    return true;
+}
+
+void readiness_backend::cancel(operation& unwanted) noexcept {
+    // Nobody but this backend works on it, so it is over at once.
+    unwanted.fail(cancelled_code());
+    retire(unwanted);
+}
+
+bool readiness_backend::forget(descriptor& known) noexcept {
+    if (!known.registered)
+        return true;
+    unwatch(known);
+    known.registered = false;
+    known.readable = true;
+    known.writable = true;
+    known.hung_up = false;
+    return true;
+}
+
+void readiness_backend::go_on(operation& waiting, bool& ready) noexcept {
+    if (progress(waiting, ready))
+        retire(waiting);
+}
+
+owned_handle::~owned_handle() {
+    if (handle_ >= 0)
+        ::close(handle_);
+}
+
+timespec to_timespec(std::chrono::nanoseconds duration) noexcept {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
+    timespec value = {};
+    value.tv_sec = seconds.count();
+    value.tv_nsec = (duration - seconds).count();
+    return value;
+}
+
+} // namespace coracle::detail
