@@ -30,8 +30,9 @@ void backend::set_current(backend* now_current) noexcept {
 }
 
 backend::~backend() {
-    if (in_flight_ > 0)
-        detail::fatal(fmt::format("the {} operations of a loop outlive it", in_flight_));
+    if (operations_in_flight() > 0)
+        detail::fatal(
+            fmt::format("the {} operations of a loop outlive it", operations_in_flight()));
     if (first_)
         detail::fatal("a backend ended before its descriptors were detached");
 }
@@ -60,7 +61,7 @@ bool backend::start(operation& started) noexcept {
     }
     lane.active = &started;
     if (submit(started)) {
-        ++in_flight_;
+        in_flight_.add();
         return true;
     }
     lane.active = nullptr;
@@ -68,7 +69,7 @@ bool backend::start(operation& started) noexcept {
 }
 
 void backend::retire(operation& over) noexcept {
-    --in_flight_;
+    in_flight_.subtract();
     detail::descriptor& target = over.target();
     detail::lane& lane = over.lane();
     lane.active = nullptr;
@@ -138,7 +139,7 @@ void backend::attach(detail::descriptor& added) noexcept {
     if (first_)
         first_->previous = &added;
     first_ = &added;
-    ++descriptors_;
+    descriptors_.add();
 }
 
 void backend::unlink(detail::descriptor& known) noexcept {
@@ -146,7 +147,7 @@ void backend::unlink(detail::descriptor& known) noexcept {
     if (known.next)
         known.next->previous = known.previous;
     known.owner = nullptr;
-    --descriptors_;
+    descriptors_.subtract();
     --known.pins; // the caller has one
 }
 

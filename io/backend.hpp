@@ -7,6 +7,7 @@
 // has finished with an operation, the backend advances or fails it and calls `retire`.
 #pragma once
 
+#include "../memory/tally.hpp"
 #include "../runtime/driver.hpp"
 #include "descriptor.hpp"
 #include "operation.hpp"
@@ -72,9 +73,9 @@ struct backend : driver {
     /// How many descriptors have no socket any more and are not closed yet.
     [[nodiscard]] std::size_t closing() const noexcept { return closing_; }
 
-    [[nodiscard]] std::size_t operations_in_flight() const noexcept { return in_flight_; }
+    [[nodiscard]] std::size_t operations_in_flight() const noexcept { return in_flight_.count(); }
 
-    [[nodiscard]] std::size_t descriptors() const noexcept { return descriptors_; }
+    [[nodiscard]] std::size_t descriptors() const noexcept { return descriptors_.count(); }
 
 protected:
     backend() = default;
@@ -95,9 +96,9 @@ private:
     void close_idle(detail::descriptor& closed) noexcept;
 
     detail::descriptor* first_ = nullptr;
-    std::size_t descriptors_ = 0;
+    detail::tally descriptors_{detail::tallied::sockets};
     std::size_t closing_ = 0;
-    std::size_t in_flight_ = 0; // taken by `submit` and not retired
+    detail::tally in_flight_{detail::tallied::operations}; // taken by `submit` and not retired
 };
 
 namespace detail {

@@ -6,6 +6,7 @@
 
 #include "page.hpp"
 #include "slab_pool.hpp"
+#include "tally.hpp"
 
 #include <fmt/format.h>
 #include <iterator>
@@ -21,6 +22,10 @@ usage_report usage() noexcept {
     report.large_bytes = counts.large_bytes;
     report.live_frames = counts.large_frames;
     report.live_bytes = counts.large_bytes;
+    report.operations = detail::sum_of(detail::tallied::operations);
+    report.sockets = detail::sum_of(detail::tallied::sockets);
+    report.leases = detail::sum_of(detail::tallied::leases);
+    report.objects = detail::sum_of(detail::tallied::objects);
     for (std::size_t index = 0; index < size_class_count; ++index) {
         size_class_usage& each = report.classes[index];
         each.block_bytes = block_bytes_of(index);
@@ -48,6 +53,10 @@ std::string to_string(const usage_report& report) {
         fmt::format_to(out, "  larger       {:>10} in {} bytes\n", report.large_frames,
                        report.large_bytes);
     }
+    fmt::format_to(out, "operations   {:>12} in flight\n", report.operations);
+    fmt::format_to(out, "sockets      {:>12} open\n", report.sockets);
+    fmt::format_to(out, "leases       {:>12} of buffers\n", report.leases);
+    fmt::format_to(out, "objects      {:>12} in pools\n", report.objects);
     return text;
 }
 

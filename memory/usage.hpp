@@ -28,6 +28,10 @@ struct usage_report {
     std::size_t live_bytes = 0;     // of all classes and large ones
     std::size_t large_frames = 0;   // larger than largest_block_bytes
     std::size_t large_bytes = 0;
+    std::size_t operations = 0; // in flight: a kernel has them and has not finished
+    std::size_t sockets = 0;    // used by a loop that runs, and open
+    std::size_t leases = 0;     // buffers out of their buffer_pool
+    std::size_t objects = 0;    // in an object_pool, such as sessions
     std::array<size_class_usage, size_class_count> classes{};
 };
 
@@ -36,5 +40,10 @@ usage_report usage() noexcept;
 
 /// The report as text of several lines; classes without a live frame are left out.
 std::string to_string(const usage_report& report);
+
+/// Lets fmt 10 and newer print a report as it is: `fmt::print("{}", usage())`.
+inline std::string format_as(const usage_report& report) {
+    return to_string(report);
+}
 
 } // namespace coracle

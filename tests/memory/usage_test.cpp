@@ -66,9 +66,17 @@ TEST_CASE("usage: the text names the classes that are alive, and no others") {
     report.large_bytes = 40000;
     report.live_frames = 3;
     report.live_bytes = 40640;
+    report.operations = 7;
+    report.sockets = 4;
+    report.leases = 2;
+    report.objects = 1;
     CHECK(to_string(report) == "resident          1234567 bytes\n"
                                "slabs              262144 bytes mapped\n"
                                "live frames             3 in 40640 bytes\n"
                                "     320 bytes          2 in 640 bytes\n"
-                               "  larger                1 in 40000 bytes\n");
+                               "  larger                1 in 40000 bytes\n"
+                               "operations              7 in flight\n"
+                               "sockets                 4 open\n"
+                               "leases                  2 of buffers\n"
+                               "objects                 1 in pools\n");
 }

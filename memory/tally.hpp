@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//
+// tally: a count that its owner changes and that usage() reads from any thread.
+//
+// Only one thread changes it, so that counting is a plain load and store and no locked instruction.
+// Making and ending a tally takes a lock: it is for pools and loops, not for what they hand out.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace coracle::detail {
+
+/// What usage() gives the sum of.
+enum class tallied : std::uint8_t { operations, sockets, leases, objects };
+
+class tally {
+public:
+    explicit tally(tallied what) noexcept;
+    ~tally();
+    tally(const tally&) = delete;
+    tally& operator=(const tally&) = delete;
+
+    // On the owner's thread.
+
+    void add() noexcept { count_.store(count() + 1, std::memory_order_relaxed); }
+
+    void subtract() noexcept { count_.store(count() - 1, std::memory_order_relaxed); }
+
+    // On any.
+
+    [[nodiscard]] std::size_t count() const noexcept {
+        return count_.load(std::memory_order_relaxed);
+    }
+
+private:
+    friend std::size_t sum_of(tallied what) noexcept;
+
+    std::atomic<std::size_t> count_ = 0;
+    tallied what_;
+    tally* next_;
+    tally* previous_ = nullptr;
+};
+
+/// Of all tallies of that kind, on all threads.
+[[nodiscard]] std::size_t sum_of(tallied what) noexcept;
+
+} // namespace coracle::detail
