@@ -39,11 +39,10 @@ std::size_t checked_buffer_bytes(std::size_t buffers, std::size_t buffer_bytes) 
 
 } // namespace
 
-buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes,
-                         std::source_location made_at)
+buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes, origin made)
     : buffer_bytes_(checked_buffer_bytes(buffers, buffer_bytes)),
       mapped_bytes_(rounded_up(buffers * buffer_bytes_, region_alignment)), slots_(buffers),
-      made_at_(made_at) {
+      made_(made) {
     for (std::uint32_t index = 0; index + 1 < buffers; ++index)
         slots_[index].next_free = index + 1;
     region_ = static_cast<std::byte*>(detail::map_pages(mapped_bytes_, region_alignment));
@@ -53,7 +52,7 @@ buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes,
 buffer_pool::~buffer_pool() {
     if (first_waiting_)
         detail::fatal("a buffer_pool was destroyed while somebody waits for a buffer of it");
-    if (leased_ != 0)
+    if (leased() != 0)
         name_leases();
     detail::annotate_chunk_unmapped(region_, mapped_bytes_);
     detail::unmap_pages(region_, mapped_bytes_);
@@ -64,11 +63,11 @@ void buffer_pool::name_leases() const {
     std::map<std::string, std::size_t> places;
     for (const slot& each : slots_) {
         if (each.taken)
-            ++places[detail::words_for(each.taken_at)];
+            ++places[detail::words_for(each.taken_by)];
     }
     std::string text = fmt::format(
         "a buffer_pool, made in {}, was destroyed while {} of its {} buffers are leased:",
-        detail::words_for(made_at_), leased_, size());
+        detail::words_for(made_), leased(), size());
     for (const char* comma = ""; const auto& [place, count] : places) {
         text += fmt::format("{} {} taken in {}", comma, count, place);
         comma = ",";
@@ -76,19 +75,27 @@ void buffer_pool::name_leases() const {
     detail::fatal(text);
 }
 
-buffer_lease buffer_pool::try_lease(std::source_location taken_at) noexcept {
+void buffer_pool::list_holdings(std::vector<holding>& to) const {
+    for (const slot& each : slots_) {
+        if (each.taken)
+            to.push_back({"lease of a buffer_pool", fmt::format("buffer {}", &each - slots_.data()),
+                          each.taken_by});
+    }
+}
+
+buffer_lease buffer_pool::try_lease(origin taken) noexcept {
     if (first_free_ == none)
         return {};
     const std::uint32_t index = first_free_;
     first_free_ = slots_[index].next_free;
-    return lend(index, taken_at);
+    return lend(index, taken);
 }
 
-buffer_lease buffer_pool::lend(std::uint32_t index, const std::source_location& to) noexcept {
+buffer_lease buffer_pool::lend(std::uint32_t index, const origin& to) noexcept {
     slot& lent = slots_[index];
     lent.taken = true;
-    lent.taken_at = to;
-    ++leased_;
+    lent.taken_by = to;
+    leases_.add();
     std::byte* const data = region_ + index * buffer_bytes_;
     detail::annotate_block_taken(region_, data, buffer_bytes_);
     return {*this, data, index};
@@ -97,11 +104,11 @@ buffer_lease buffer_pool::lend(std::uint32_t index, const std::source_location& 
 void buffer_pool::take_back(std::uint32_t index) noexcept {
     slot& returned = slots_[index];
     returned.taken = false;
-    --leased_;
+    leases_.subtract();
     detail::annotate_block_returned(region_, region_ + index * buffer_bytes_, buffer_bytes_);
     if (buffer_waiter* const waiting = first_waiting_) {
         stop_waiting(*waiting);
-        return waiting->granted(lend(index, waiting->taken_at_));
+        return waiting->granted(lend(index, waiting->taken_));
     }
     returned.next_free = first_free_;
     first_free_ = index;

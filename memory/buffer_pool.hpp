@@ -16,9 +16,11 @@
 // of it happens on one thread.
 #pragma once
 
+#include "holdings.hpp"
+#include "tally.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 #include <span>
 #include <utility>
 #include <vector>
@@ -41,22 +43,22 @@ public:
     virtual void granted(buffer_lease given) noexcept = 0;
 
 protected:
-    explicit buffer_waiter(const std::source_location& taken_at) noexcept : taken_at_(taken_at) {}
+    explicit buffer_waiter(const origin& taken) noexcept : taken_(taken) {}
 
     ~buffer_waiter() = default;
 
-    /// Where the lease counts as taken.
-    [[nodiscard]] const std::source_location& taken_at() const noexcept { return taken_at_; }
+    /// Where the lease counts as taken, and by whom.
+    [[nodiscard]] const origin& taken() const noexcept { return taken_; }
 
 private:
     friend class buffer_pool;
 
-    std::source_location taken_at_;
+    origin taken_;
     buffer_waiter* next_ = nullptr;
     buffer_waiter* previous_ = nullptr;
 };
 
-class buffer_pool {
+class buffer_pool final : detail::holder {
 public:
     /// Maps `buffers` times `buffer_bytes`, the latter rounded up to a multiple of 64. The mapping
     /// begins with a page; so does each buffer if its size is a multiple of the page size.
@@ -65,31 +67,29 @@ public:
     ///          holds; std::bad_alloc
     /// cost     a page takes memory from when it is first touched
     explicit buffer_pool(std::size_t buffers = 64, std::size_t buffer_bytes = 4096,
-                         std::source_location made_at = std::source_location::current());
+                         origin made = {});
 
     ~buffer_pool();
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
 
     /// A buffer, at once; an empty lease if all are leased.
-    [[nodiscard]] buffer_lease
-    try_lease(std::source_location taken_at = std::source_location::current()) noexcept;
+    [[nodiscard]] buffer_lease try_lease(origin taken = {}) noexcept;
 
     /// Awaitable: a buffer, as soon as there is one for it. Those who wait are served in order.
     /// Declared here and defined in runtime/lease.hpp, since this folder knows no coroutine.
     ///
     /// errors   operation_canceled
-    [[nodiscard]] lease_operation
-    lease(std::source_location taken_at = std::source_location::current()) noexcept;
+    [[nodiscard]] lease_operation lease(origin taken = {}) noexcept;
 
     /// How many buffers there are, of how many bytes each.
     [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
 
     [[nodiscard]] std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
 
-    [[nodiscard]] std::size_t leased() const noexcept { return leased_; }
+    [[nodiscard]] std::size_t leased() const noexcept { return leases_.count(); }
 
-    [[nodiscard]] std::size_t available() const noexcept { return size() - leased_; }
+    [[nodiscard]] std::size_t available() const noexcept { return size() - leased(); }
 
     /// All buffers, one after the other: the buffer with index i begins at i * buffer_bytes().
     [[nodiscard]] std::span<std::byte> region() const noexcept {
@@ -110,22 +110,23 @@ private:
     struct slot {
         std::uint32_t next_free = none;
         bool taken = false;
-        std::source_location taken_at; // if it is
+        origin taken_by; // if it is
     };
 
-    [[nodiscard]] buffer_lease lend(std::uint32_t index, const std::source_location& to) noexcept;
+    [[nodiscard]] buffer_lease lend(std::uint32_t index, const origin& to) noexcept;
     void take_back(std::uint32_t index) noexcept;
     [[noreturn]] void name_leases() const;
+    void list_holdings(std::vector<holding>& to) const override;
 
     std::size_t buffer_bytes_;
-    std::size_t leased_ = 0;
+    detail::tally leases_{detail::tallied::leases};
     std::size_t mapped_bytes_;
     std::byte* region_;
     std::vector<slot> slots_;
     std::uint32_t first_free_ = 0;
     buffer_waiter* first_waiting_ = nullptr;
     buffer_waiter* last_waiting_ = nullptr;
-    std::source_location made_at_;
+    origin made_;
 };
 
 /// The right to one buffer of a pool, or to none. Like a span it refers to bytes that can be

@@ -7,11 +7,25 @@
 
 namespace coracle::detail {
 
-std::string words_for(const std::source_location& place) {
-    const std::string_view function = place.function_name();
-    const std::string_view path = place.file_name();
-    return fmt::format("{} ({}:{})", function.substr(0, function.find(" [")),
-                       path.substr(path.find_last_of("/\\") + 1), place.line());
+namespace {
+
+/// Without the arguments of templates, which say more than one wants to read.
+std::string_view short_name(std::string_view function) noexcept {
+    return function.substr(0, function.find(" ["));
+}
+
+} // namespace
+
+std::string words_for(const origin& made) {
+    if (!inspectable)
+        return "a place that this build does not record";
+    const std::source_location where = made.where();
+    const std::string_view path = where.file_name();
+    std::string text = fmt::format("{} ({}:{})", short_name(where.function_name()),
+                                   path.substr(path.find_last_of("/\\") + 1), where.line());
+    if (made.job())
+        text += fmt::format(" by the job {}", short_name(made.job()));
+    return text;
 }
 
 } // namespace coracle::detail

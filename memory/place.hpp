@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// A place in the source as words, for messages that name who made or took something.
+// An origin as words, for messages that name who made or took something.
 #pragma once
 
-#include <source_location>
+#include "origin.hpp"
 #include <string>
 
 namespace coracle::detail {
 
-/// As "task<> serve(tcp_stream) (server.cpp:12)": the function without the arguments of templates,
-/// the file without its folder.
-[[nodiscard]] std::string words_for(const std::source_location& place);
+/// As "task<> serve(tcp_stream) (server.cpp:12), by the job talk": the function without the
+/// arguments of templates, the file without its folder, and the job if one ran.
+[[nodiscard]] std::string words_for(const origin& made);
 
 } // namespace coracle::detail

@@ -7,7 +7,6 @@
 #include "../memory/buffer_pool.hpp"
 #include "job.hpp"
 #include "result.hpp"
-#include <source_location>
 #include <utility>
 
 namespace coracle {
@@ -15,11 +14,11 @@ namespace coracle {
 /// The awaitable of buffer_pool::lease. Gives a buffer_lease that has a buffer.
 class [[nodiscard]] lease_operation final : public leaf, buffer_waiter {
 public:
-    lease_operation(buffer_pool& from, const std::source_location& taken_at) noexcept
-        : leaf("lease"), buffer_waiter(taken_at), pool_(&from) {}
+    lease_operation(buffer_pool& from, const origin& taken) noexcept
+        : leaf("lease"), buffer_waiter(taken), pool_(&from) {}
 
     lease_operation(lease_operation&& idle) noexcept
-        : leaf(idle), buffer_waiter(idle.taken_at()), pool_(idle.pool_) {}
+        : leaf(idle), buffer_waiter(idle.taken()), pool_(idle.pool_) {}
 
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
@@ -28,7 +27,7 @@ public:
         detail::promise_base& frame = awaiting.promise();
         cancelled_ = frame.owner->cancelled();
         if (!cancelled_)
-            lease_ = pool_->try_lease(taken_at());
+            lease_ = pool_->try_lease(taken());
         if (cancelled_ || lease_)
             return frame.owner->gives_way(frame);
         pool_->wait(*this);
@@ -62,8 +61,8 @@ private:
     bool cancelled_ = false;
 };
 
-inline lease_operation buffer_pool::lease(std::source_location taken_at) noexcept {
-    return lease_operation(*this, taken_at);
+inline lease_operation buffer_pool::lease(origin taken) noexcept {
+    return lease_operation(*this, taken);
 }
 
 } // namespace coracle
