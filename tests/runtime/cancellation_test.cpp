@@ -24,6 +24,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+using virtual_sweep = await_point_sweep<virtual_loop>;
+
 /// Something that several waits in a row and a value on the way would leak or lose.
 task<std::unique_ptr<int>> works(int steps) {
     auto value = std::make_unique<int>(0);
@@ -57,7 +59,7 @@ task<> uses(std::string& borrowed, int steps) {
 } // namespace
 
 TEST_CASE("cancel: at each suspension of sleep and yield") {
-    CHECK(await_point_sweep().run([]() -> task<> {
+    CHECK(virtual_sweep().run([]() -> task<> {
         co_await sleep_for(1ms);
         co_await sleep_for(0ns);
         co_await yield();
@@ -66,7 +68,7 @@ TEST_CASE("cancel: at each suspension of sleep and yield") {
 }
 
 TEST_CASE("cancel: at each suspension of a chain of tasks") {
-    const int points = await_point_sweep().run([]() -> task<> {
+    const int points = virtual_sweep().run([]() -> task<> {
         auto middle = []() -> task<int> {
             auto owned = co_await works(2);
             co_await works_for_nothing(1);
@@ -79,7 +81,7 @@ TEST_CASE("cancel: at each suspension of a chain of tasks") {
 }
 
 TEST_CASE("cancel: at each suspension of an event's waiters") {
-    const int points = await_point_sweep().run([]() -> task<> {
+    const int points = virtual_sweep().run([]() -> task<> {
         event first;
         event second;
         auto waiter = [&]() -> task<> {
@@ -98,7 +100,7 @@ TEST_CASE("cancel: at each suspension of an event's waiters") {
 }
 
 TEST_CASE("cancel: at each suspension of a task_group") {
-    const int points = await_point_sweep().run([]() -> task<> {
+    const int points = virtual_sweep().run([]() -> task<> {
         auto body = [](task_group& group) -> task<std::unique_ptr<int>> {
             group.start(works(2));
             group.start([owned = std::make_unique<int>(1)]() -> task<> {
@@ -115,7 +117,7 @@ TEST_CASE("cancel: at each suspension of a task_group") {
 }
 
 TEST_CASE("cancel: at each suspension of nested task_groups") {
-    const int points = await_point_sweep().run([]() -> task<> {
+    const int points = virtual_sweep().run([]() -> task<> {
         auto inner = [](task_group& group) -> task<> {
             group.start(works(1));
             group.start(works(2));
@@ -132,7 +134,7 @@ TEST_CASE("cancel: at each suspension of nested task_groups") {
 
 TEST_CASE("cancel: at each suspension of a task_group that cancels itself") {
     // From then on the group absorbs what the cancellation does.
-    const int points = await_point_sweep().may_complete().run([]() -> task<> {
+    const int points = virtual_sweep().may_complete().run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
             group.start(works(9));
             group.start(works(2));
@@ -145,7 +147,7 @@ TEST_CASE("cancel: at each suspension of a task_group that cancels itself") {
 }
 
 TEST_CASE("cancel: at each suspension of a body whose jobs use what is local to it") {
-    CHECK(await_point_sweep().may_take_time().run([]() -> task<> {
+    CHECK(virtual_sweep().may_take_time().run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
             std::string local(100, 'x');
             group.start(uses(local, 1));
@@ -158,7 +160,7 @@ TEST_CASE("cancel: at each suspension of a body whose jobs use what is local to 
 }
 
 TEST_CASE("cancel: at each suspension of when_all") {
-    const int points = await_point_sweep().run([]() -> task<> {
+    const int points = virtual_sweep().run([]() -> task<> {
         const auto values = co_await when_all(works(2), sleep_for(3ms), works_for_nothing(1));
         CHECK(*std::get<0>(values) == 2);
         std::vector<task<std::unique_ptr<int>>> many;
@@ -171,7 +173,7 @@ TEST_CASE("cancel: at each suspension of when_all") {
 }
 
 TEST_CASE("cancel: at each suspension of when_any") {
-    const int points = await_point_sweep().may_complete().run([]() -> task<> {
+    const int points = virtual_sweep().may_complete().run([]() -> task<> {
         const auto first = co_await when_any(works(3), sleep_for(1us), works(2));
         CHECK(first.index() == 1);
         std::vector<task<std::unique_ptr<int>>> many;
@@ -184,7 +186,7 @@ TEST_CASE("cancel: at each suspension of when_any") {
 }
 
 TEST_CASE("cancel: at each suspension of with_timeout") {
-    const int points = await_point_sweep().may_complete().run([]() -> task<> {
+    const int points = virtual_sweep().may_complete().run([]() -> task<> {
         const auto in_time = co_await with_timeout(5ms, works(2));
         CHECK(*in_time == 2);
         const auto late = co_await as_result(with_timeout(2ms, works(9)));
@@ -198,7 +200,7 @@ TEST_CASE("cancel: at each suspension of with_timeout") {
 TEST_CASE("cancel: at each suspension of shielded clean-up, which runs to its end") {
     int started = 0;
     int finished = 0;
-    const int points = await_point_sweep().may_take_time().may_complete().run([&]() -> task<> {
+    const int points = virtual_sweep().may_take_time().may_complete().run([&]() -> task<> {
         event cleaned;
         auto tracked = [&]() -> task<> {
             ++started;
@@ -215,7 +217,7 @@ TEST_CASE("cancel: at each suspension of shielded clean-up, which runs to its en
 }
 
 TEST_CASE("cancel: at each suspension of all of them together") {
-    const int points = await_point_sweep().may_take_time().may_complete().run([]() -> task<> {
+    const int points = virtual_sweep().may_take_time().may_complete().run([]() -> task<> {
         event cleaned;
         auto body = [&cleaned](task_group& group) -> task<> {
             group.start(cleans_up(cleaned));

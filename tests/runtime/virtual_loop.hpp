@@ -6,9 +6,11 @@
 #pragma once
 
 #include "../support/virtual_clock.hpp"
+#include <chrono>
 #include <coracle/memory/usage.hpp>
 #include <coracle/runtime/loop.hpp>
 #include <coracle/runtime/notice.hpp>
+#include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>
@@ -22,6 +24,8 @@ namespace coracle::test {
 
 class virtual_loop {
 public:
+    static constexpr bool exact_time = true;
+
     virtual_loop() = default;
     virtual_loop(const virtual_loop&) = delete;
     virtual_loop& operator=(const virtual_loop&) = delete;
@@ -36,6 +40,18 @@ public:
     template <class Body>
     auto run(Body body) {
         return event_loop.run(body());
+    }
+
+    // For await_point_sweep.
+
+    [[nodiscard]] sleep_operation until_ready() noexcept {
+        return sleep_until(event_loop.timers().next());
+    }
+
+    [[nodiscard]] static task<> check_usable() {
+        const time_point start = now();
+        co_await sleep_for(std::chrono::milliseconds(1));
+        CHECK(now() == start + std::chrono::milliseconds(1));
     }
 
 private:
