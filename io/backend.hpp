@@ -43,6 +43,9 @@ struct backend : driver {
         static_cast<void>(forget(known));
     }
 
+    /// Nobody wants the multishot of a descriptor any more: the kernel need not bring more.
+    virtual void disarm(detail::descriptor&) noexcept {}
+
     /// Gives to the kernel what it has not been given yet.
     virtual void flush() noexcept {}
 

@@ -2,6 +2,7 @@
 #include "descriptor.hpp"
 
 #include "../memory/frame_allocator.hpp"
+#include "multishot.hpp"
 #include "operation.hpp"
 
 namespace coracle::detail {
@@ -41,6 +42,11 @@ bool operation_queue::remove(operation& removed) noexcept {
     }
     return false;
 }
+
+descriptor::descriptor(native_handle opened, network& by) noexcept
+    : handle(opened), opened_by(&by) {}
+
+descriptor::~descriptor() = default;
 
 void* descriptor::operator new(std::size_t bytes) {
     return allocate_frame(bytes);

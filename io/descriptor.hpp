@@ -12,6 +12,7 @@
 #include "network.hpp"
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace coracle {
@@ -20,6 +21,8 @@ struct backend;
 class operation;
 
 namespace detail {
+
+struct multishot;
 
 /// Operations that wait for something, in order. Intrusive: an operation is in one at most.
 class operation_queue {
@@ -49,7 +52,8 @@ struct lane {
 /// Lives for as long as a pin holds it: the socket has one, and each operation made for it, so that
 /// an operation that is awaited late finds a closed descriptor and not a freed one.
 struct descriptor {
-    descriptor(native_handle opened, network& by) noexcept : handle(opened), opened_by(&by) {}
+    descriptor(native_handle opened, network& by) noexcept;
+    ~descriptor();
 
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
@@ -66,9 +70,10 @@ struct descriptor {
     network* opened_by;
     backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
     descriptor* next = nullptr;
-    descriptor* previous = nullptr; // among those of its owner
-    lane in;                        // read, accept
-    lane out;                       // write, connect
+    descriptor* previous = nullptr;   // among those of its owner
+    lane in;                          // read, accept
+    lane out;                         // write, connect
+    std::unique_ptr<multishot> shots; // if it has ever been wanted
     std::uint32_t pins = 0;
     bool closing = false;         // the socket is gone, operations are not
     bool write_cut_short = false; // a part of a write went out, and the rest never will

@@ -195,6 +195,14 @@ task<tcp_stream> tcp_listener::accept() {
     return accept_from(state());
 }
 
+multishot_accept tcp_listener::accept_many() {
+    return multishot_accept(detail::multishot_use(state()));
+}
+
+task<tcp_stream> multishot_accept::next() {
+    return accept_from(use_.target());
+}
+
 address tcp_listener::local_address() const {
     const detail::descriptor& open = open_state();
     return open.opened_by->local_address(open.handle);

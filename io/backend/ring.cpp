@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
+#include <sys/utsname.h>
 #include <thread>
 #include <unistd.h>
 
@@ -27,6 +29,14 @@ std::string describe(const char* what, int number) {
 }
 
 } // namespace
+
+bool kernel_is_at_least(int major, int minor) noexcept {
+    utsname system = {};
+    std::array<int, 2> version = {};
+    return ::uname(&system) == 0 &&
+           std::sscanf(system.release, "%d.%d", &version[0], &version[1]) == 2 &&
+           version >= std::array{major, minor};
+}
 
 ring::~ring() {
     if (open_)

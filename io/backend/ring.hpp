@@ -11,6 +11,9 @@
 
 namespace coracle::uring {
 
+/// For what a kernel has no other way to tell. False if its version cannot be made out.
+[[nodiscard]] bool kernel_is_at_least(int major, int minor) noexcept;
+
 class ring {
 public:
     ring() = default;

@@ -9,6 +9,10 @@
 // wait makes and removes a poll of its own each time. A read that comes too early all the same is
 // told so at once, and waits for the poll.
 //
+// A multishot that is wanted is one request for all that a socket brings. It is armed when somebody
+// waits and nothing is there; whatever ends it (an overflow of the completions, a shortage), the
+// next one who waits arms it again. One that has brought much that nobody takes is asked to end.
+//
 // Invariants. A request carries its operation's address, so an operation stays until its completion
 // has been collected, cancelled or not. What finds the queue full waits in the backlog; a cancel
 // has a backlog of its own that goes first, so that it gets through whatever else is going on.
@@ -17,6 +21,7 @@
 #include "../../memory/fatal.hpp"
 #include "../../runtime/notice.hpp"
 #include "../context.hpp"
+#include "../multishot.hpp"
 #include "posix.hpp"
 #include "ring.hpp"
 #include <algorithm>
@@ -33,11 +38,15 @@ namespace coracle {
 
 namespace {
 
-// What a completion belongs to: an operation by its address, the poll of a descriptor by the
-// address with the lowest bit set, or one of these.
+// What a completion belongs to: an operation by its address, the poll or the multishot of a
+// descriptor by the address with a bit set, or one of these.
 constexpr std::uint64_t nobody = 0;
 constexpr std::uint64_t wake_up = 2;
 constexpr std::uint64_t poll_mark = 1;
+constexpr std::uint64_t multishot_mark = 4;
+
+/// What a multishot may have brought before it is asked to end. More comes until it has.
+constexpr std::size_t most_untaken = 64;
 
 std::uint64_t name_of(const operation& named) noexcept {
     return reinterpret_cast<std::uintptr_t>(&named);
@@ -45,6 +54,10 @@ std::uint64_t name_of(const operation& named) noexcept {
 
 std::uint64_t name_of_poll(const detail::descriptor& polled) noexcept {
     return reinterpret_cast<std::uintptr_t>(&polled) | poll_mark;
+}
+
+std::uint64_t name_of_multishot(const detail::descriptor& armed) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&armed) | multishot_mark;
 }
 
 bool is_read(const operation& asked) noexcept {
@@ -68,6 +81,7 @@ public:
     void cancel(operation& unwanted) noexcept override;
     bool forget(detail::descriptor& known) noexcept override;
     void forget_now(detail::descriptor& known) noexcept override;
+    void disarm(detail::descriptor& unwanted) noexcept override;
     void flush() noexcept override;
     void finish_closing() noexcept override;
 
@@ -81,11 +95,20 @@ private:
     [[nodiscard]] bool parks(const operation& read) noexcept;
     [[nodiscard]] static int wait_flags(const operation& asked) noexcept;
     void give(operation& started) noexcept;
+    [[nodiscard]] bool wants_multishot(const operation& asked) const noexcept;
+    [[nodiscard]] static bool take_untaken(operation& asked) noexcept;
+    [[nodiscard]] bool park_on_multishot(operation& waiting) noexcept;
+    [[nodiscard]] bool arm(detail::descriptor& target) noexcept;
+    [[nodiscard]] bool request_disarm(detail::descriptor& target) noexcept;
+    void drop_untaken(detail::descriptor& target) noexcept;
     void request_backlog() noexcept;
     void enter(unsigned completions, std::chrono::nanoseconds limit) noexcept;
     void collect() noexcept;
     void take(operation& answered, int answer) noexcept;
     void take_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
+    void take_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept;
+    void take_connection(detail::descriptor& armed, native_handle accepted) noexcept;
+    void take_end(operation& waiting, int error) noexcept;
 
     uring::ring ring_;
     detail::operation_queue backlog_;  // operations without a request yet
@@ -94,7 +117,8 @@ private:
     std::uint64_t wake_count_ = 0;     // what the kernel reads from it
     bool wake_requested_ = false;      // the kernel may write to wake_count_
     bool has_poll_ = true;             // since Linux 5.13; before, reads wait in the kernel
-    bool forget_refused_ = false;      // there was no room to ask the kernel to forget a poll
+    bool has_multishot_accept_ = false;
+    bool forget_refused_ = false; // there was no room to ask the kernel to forget a poll
 };
 
 constexpr std::chrono::nanoseconds for_ever(-1);
@@ -107,6 +131,8 @@ bool uring_backend::open(const context_options& options, std::string& reason) {
     }
     if (!ring_.open(options.ring_entries, reason))
         return false;
+    // Before, one that met a full completion queue could tell a wrong descriptor.
+    has_multishot_accept_ = uring::kernel_is_at_least(6, 8);
     if (ring_.reduced_to() != 0)
         notice(
             fmt::format("io_uring: the limit of locked memory (ulimit -l) leaves room for a ring "
@@ -141,6 +167,8 @@ io_uring_sqe* uring_backend::request() noexcept {
 
 bool uring_backend::submit(operation& started) noexcept {
     if (started.target().non_blocking && !make_blocking(started))
+        return false;
+    if (started.inbound() && started.target().shots && take_untaken(started))
         return false;
     give(started);
     return true;
@@ -196,10 +224,13 @@ bool uring_backend::make_blocking(operation& started) noexcept {
 }
 
 bool uring_backend::request(operation& started) noexcept {
+    const detail::descriptor& target = started.target();
+    if (started.inbound() && target.shots && (target.shots->armed || wants_multishot(started)))
+        return park_on_multishot(started);
     io_uring_sqe* const sqe = request();
     if (!sqe)
         return false;
-    const int handle = static_cast<int>(started.target().handle);
+    const int handle = static_cast<int>(target.handle);
     switch (started.code()) {
     case opcode::accept:
         io_uring_prep_accept(sqe, handle, nullptr, nullptr, SOCK_CLOEXEC);
@@ -239,7 +270,10 @@ bool uring_backend::request(operation& started) noexcept {
 }
 
 void uring_backend::cancel(operation& unwanted) noexcept {
-    const bool parked = is_read(unwanted) && std::exchange(unwanted.target().read_parked, false);
+    detail::descriptor& target = unwanted.target();
+    bool parked = is_read(unwanted) && std::exchange(target.read_parked, false);
+    if (unwanted.inbound() && target.shots)
+        parked = std::exchange(target.shots->parked, false) || parked;
     // What the kernel does not know of is over at once, and leaves the socket as it is.
     if (parked || backlog_.remove(unwanted) || ring_.withdraw(name_of(unwanted))) {
         unwanted.fail(detail::cancelled_code());
@@ -259,14 +293,19 @@ bool uring_backend::request_cancel(std::uint64_t of) noexcept {
 }
 
 bool uring_backend::forget(detail::descriptor& known) noexcept {
-    if (!known.registered) {
+    const bool armed = known.shots && known.shots->armed;
+    if (!known.registered && !armed) {
         known.readable = true;
         known.hung_up = false;
         known.read_before = false;
+        drop_untaken(known);
         return true;
     }
-    // As long as the poll is there the socket is too, whatever becomes of its handle.
-    if (!std::exchange(known.forgetting, true) && !request_cancel(name_of_poll(known))) {
+    // As long as these are there the socket is too, whatever becomes of its handle.
+    if (armed && !request_disarm(known))
+        forget_refused_ = true;
+    if (known.registered && !std::exchange(known.forgetting, true) &&
+        !request_cancel(name_of_poll(known))) {
         known.forgetting = false;
         forget_refused_ = true;
     }
@@ -343,13 +382,15 @@ void uring_backend::enter(unsigned completions, std::chrono::nanoseconds limit) 
 
 void uring_backend::collect() noexcept {
     ring_.collect([this](std::uint64_t whose, int answer, unsigned flags) {
-        const auto address = static_cast<std::uintptr_t>(whose & ~poll_mark);
+        const auto address = static_cast<std::uintptr_t>(whose & ~(poll_mark | multishot_mark));
         if (whose == nobody)
             return;
         if (whose == wake_up)
             wake_requested_ = false;
         else if (whose & poll_mark)
             take_poll(*reinterpret_cast<detail::descriptor*>(address), answer, flags);
+        else if (whose & multishot_mark)
+            take_multishot(*reinterpret_cast<detail::descriptor*>(address), answer, flags);
         else
             take(*reinterpret_cast<operation*>(address), answer);
     });
@@ -393,6 +434,98 @@ void uring_backend::take(operation& answered, int answer) noexcept {
             return give(answered);
     }
     retire(answered);
+}
+
+bool uring_backend::wants_multishot(const operation& asked) const noexcept {
+    return asked.target().shots->wanted && asked.code() == opcode::accept && has_multishot_accept_;
+}
+
+/// Serves an operation with what has come already. False if that is nothing.
+bool uring_backend::take_untaken(operation& asked) noexcept {
+    detail::connection_queue& connections = asked.target().shots->connections;
+    return !connections.empty() && asked.advance(connections.pop());
+}
+
+/// Has an operation wait for what the multishot brings or, if it wants none, for that to end. False
+/// if there was no room to ask for that.
+bool uring_backend::park_on_multishot(operation& waiting) noexcept {
+    detail::descriptor& target = waiting.target();
+    const bool asked = !target.shots->armed       ? arm(target)
+                       : wants_multishot(waiting) ? true
+                                                  : request_disarm(target);
+    target.shots->parked = asked;
+    return asked;
+}
+
+bool uring_backend::arm(detail::descriptor& target) noexcept {
+    io_uring_sqe* const sqe = request();
+    if (!sqe)
+        return false;
+    const int handle = static_cast<int>(target.handle);
+    io_uring_prep_multishot_accept(sqe, handle, nullptr, nullptr, SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, name_of_multishot(target));
+    target.shots->armed = true;
+    return true;
+}
+
+bool uring_backend::request_disarm(detail::descriptor& target) noexcept {
+    detail::multishot& shots = *target.shots;
+    shots.ending = shots.ending || request_cancel(name_of_multishot(target));
+    return shots.ending;
+}
+
+void uring_backend::disarm(detail::descriptor& unwanted) noexcept {
+    // Should there be no room to ask, it ends when it has brought too much, or with the socket.
+    if (unwanted.shots->armed)
+        static_cast<void>(request_disarm(unwanted));
+}
+
+void uring_backend::drop_untaken(detail::descriptor& target) noexcept {
+    while (target.shots && !target.shots->connections.empty())
+        target.opened_by->close(target.shots->connections.pop());
+}
+
+void uring_backend::take_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept {
+    const detail::pin kept(&armed);
+    detail::multishot& shots = *armed.shots;
+    const bool over = !(flags & IORING_CQE_F_MORE);
+    if (over) {
+        shots.armed = false;
+        shots.ending = false;
+    }
+    if (answer >= 0)
+        take_connection(armed, answer);
+    if (!over)
+        return;
+    // What ended it is told to the one who waits; if nobody does, the next one meets it again.
+    if (!shots.armed && std::exchange(shots.parked, false))
+        take_end(*armed.in.active, answer < 0 ? -answer : ECANCELED);
+    forgotten(armed);
+}
+
+void uring_backend::take_connection(detail::descriptor& armed, native_handle accepted) noexcept {
+    detail::multishot& shots = *armed.shots;
+    if (std::exchange(shots.parked, false)) {
+        static_cast<void>(armed.in.active->advance(accepted));
+        return retire(*armed.in.active);
+    }
+    try {
+        shots.connections.push(accepted);
+    } catch (const std::bad_alloc&) {
+        armed.opened_by->close(accepted);
+    }
+    if (shots.armed && shots.connections.size() >= most_untaken)
+        static_cast<void>(request_disarm(armed)); // the next that comes tries again
+}
+
+/// The multishot that an operation waits for has ended without having brought it anything.
+void uring_backend::take_end(operation& waiting, int error) noexcept {
+    const bool again = error == ECANCELED || error == EINTR;
+    if (again || (error == EAGAIN && make_blocking(waiting)))
+        return give(waiting);
+    if (error != EAGAIN)
+        waiting.fail(posix::error_of(error));
+    retire(waiting);
 }
 
 void uring_backend::wake() noexcept {
