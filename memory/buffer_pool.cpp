@@ -11,7 +11,6 @@
 #include "sanitize.hpp"
 
 #include <fmt/format.h>
-#include <map>
 #include <stdexcept>
 
 namespace coracle {
@@ -58,21 +57,16 @@ buffer_pool::~buffer_pool() {
     detail::unmap_pages(region_, mapped_bytes_);
 }
 
-/// Stops the program with the places where the leases were taken, each once.
+/// Stops the program with the places where the leases were taken.
 void buffer_pool::name_leases() const {
-    std::map<std::string, std::size_t> places;
+    std::vector<origin> origins;
     for (const slot& each : slots_) {
         if (each.taken)
-            ++places[detail::words_for(each.taken_by)];
+            origins.push_back(each.taken_by);
     }
-    std::string text = fmt::format(
-        "a buffer_pool, made in {}, was destroyed while {} of its {} buffers are leased:",
-        detail::words_for(made_), leased(), size());
-    for (const char* comma = ""; const auto& [place, count] : places) {
-        text += fmt::format("{} {} taken in {}", comma, count, place);
-        comma = ",";
-    }
-    detail::fatal(text);
+    detail::fatal(fmt::format(
+        "a buffer_pool, made in {}, was destroyed while {} of its {} buffers are leased: {}",
+        detail::words_for(made_), leased(), size(), detail::words_for_all(origins, "taken")));
 }
 
 void buffer_pool::list_holdings(std::vector<holding>& to) const {

@@ -3,7 +3,7 @@
 #include "place.hpp"
 
 #include <fmt/format.h>
-#include <string_view>
+#include <map>
 
 namespace coracle::detail {
 
@@ -25,6 +25,16 @@ std::string words_for(const origin& made) {
                                    path.substr(path.find_last_of("/\\") + 1), where.line());
     if (made.job())
         text += fmt::format(" by the job {}", short_name(made.job()));
+    return text;
+}
+
+std::string words_for_all(const std::vector<origin>& all, std::string_view done) {
+    std::map<std::string, std::size_t> places;
+    for (const origin& each : all)
+        ++places[words_for(each)];
+    std::string text;
+    for (const auto& [place, count] : places)
+        text += fmt::format("{}{} {} in {}", text.empty() ? "" : ", ", count, done, place);
     return text;
 }
 
