@@ -18,6 +18,7 @@
 
 #include "../runtime/loop.hpp"
 #include "../runtime/result.hpp"
+#include "backend/operation_room.hpp"
 #include "buffer.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"
@@ -87,6 +88,8 @@ public:
     }
 
     operation* next = nullptr; // in the operation_queue that it is in
+
+    [[no_unique_address]] detail::operation_room room; // for what the kernel writes to
 
 protected:
     operation(opcode code, detail::pin target) noexcept
@@ -244,6 +247,8 @@ public:
     [[nodiscard]] socket await_resume() { return await_result().value(); }
 
     [[nodiscard]] result<socket> await_result();
+
+    [[no_unique_address]] detail::accept_room answer; // for what the kernel writes to
 };
 
 class [[nodiscard]] connect_operation : public operation {

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// The backends of Windows, the best first.
+#include "../backend.hpp"
+#include "iocp.hpp"
+
+#include <array>
+
+namespace coracle {
+
+std::span<const detail::backend_kind> detail::backend_kinds() noexcept {
+    static constexpr std::array kinds = {
+        backend_kind{"iocp", make_iocp},
+    };
+    return kinds;
+}
+
+} // namespace coracle

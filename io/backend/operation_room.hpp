@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// operation_room: the room in an operation for what its kernel writes to while it has it. None
+// where a kernel wants none; on Windows it is an OVERLAPPED, which must stay until its packet has
+// come, and so has to live as long as the operation.
+//
+// Its size is the only thing about a platform that an operation knows.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace coracle::detail {
+
+#if defined(_WIN32)
+
+struct alignas(8) operation_room {
+    std::array<std::byte, 64> bytes;
+};
+
+/// For an accept: the socket that takes the connection, and the two addresses that come with it.
+struct alignas(8) accept_room {
+    std::array<std::byte, 104> bytes;
+};
+
+#else
+
+struct operation_room {};
+
+struct accept_room {};
+
+#endif
+
+} // namespace coracle::detail
