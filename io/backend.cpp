@@ -27,6 +27,7 @@ backend* backend::current() noexcept {
 
 void backend::set_current(backend* now_current) noexcept {
     backend_of_this_thread = now_current;
+    buffer_registrar::set_current(now_current ? now_current->registrar() : nullptr);
 }
 
 backend::~backend() {

@@ -7,6 +7,7 @@
 // has finished with an operation, the backend advances or fails it and calls `retire`.
 #pragma once
 
+#include "../memory/buffer_registrar.hpp"
 #include "../memory/tally.hpp"
 #include "../runtime/driver.hpp"
 #include "descriptor.hpp"
@@ -27,6 +28,9 @@ struct backend : driver {
 
     /// Where the sockets that this kernel works with are opened.
     [[nodiscard]] virtual network& sockets() noexcept { return network::native(); }
+
+    /// Makes memory known to this kernel in advance; null if it knows nothing of the kind.
+    [[nodiscard]] virtual buffer_registrar* registrar() noexcept { return nullptr; }
 
     /// Takes an operation that is active in its lane. False if it is complete already.
     [[nodiscard]] virtual bool submit(operation& started) noexcept = 0;

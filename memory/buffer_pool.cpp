@@ -38,14 +38,26 @@ std::size_t checked_buffer_bytes(std::size_t buffers, std::size_t buffer_bytes) 
 
 } // namespace
 
-buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes, origin made)
-    : buffer_bytes_(checked_buffer_bytes(buffers, buffer_bytes)),
-      mapped_bytes_(rounded_up(buffers * buffer_bytes_, region_alignment)), slots_(buffers),
-      made_(made) {
+buffer_pool::mapping::mapping(std::size_t bytes)
+    : bytes_(rounded_up(bytes, region_alignment)),
+      data_(static_cast<std::byte*>(detail::map_pages(bytes_, region_alignment))) {
+    detail::annotate_chunk_mapped(data_, bytes_, 0);
+}
+
+buffer_pool::mapping::~mapping() {
+    detail::annotate_chunk_unmapped(data_, bytes_);
+    detail::unmap_pages(data_, bytes_);
+}
+
+buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes, registration when,
+                         origin made)
+    : buffer_bytes_(checked_buffer_bytes(buffers, buffer_bytes)), slots_(buffers),
+      memory_(buffers * buffer_bytes_), made_(made) {
     for (std::uint32_t index = 0; index + 1 < buffers; ++index)
         slots_[index].next_free = index + 1;
-    region_ = static_cast<std::byte*>(detail::map_pages(mapped_bytes_, region_alignment));
-    detail::annotate_chunk_mapped(region_, mapped_bytes_, 0);
+    buffer_registrar* const registrar = buffer_registrar::current();
+    if (registrar && (when == registration::wanted || registrar->useful()))
+        registered_.add(*registrar, region());
 }
 
 buffer_pool::~buffer_pool() {
@@ -53,8 +65,6 @@ buffer_pool::~buffer_pool() {
         detail::fatal("a buffer_pool was destroyed while somebody waits for a buffer of it");
     if (leased() != 0)
         name_leases();
-    detail::annotate_chunk_unmapped(region_, mapped_bytes_);
-    detail::unmap_pages(region_, mapped_bytes_);
 }
 
 /// Stops the program with the places where the leases were taken.
@@ -90,8 +100,8 @@ buffer_lease buffer_pool::lend(std::uint32_t index, const origin& to) noexcept {
     lent.taken = true;
     lent.taken_by = to;
     leases_.add();
-    std::byte* const data = region_ + index * buffer_bytes_;
-    detail::annotate_block_taken(region_, data, buffer_bytes_);
+    std::byte* const data = memory_.data() + index * buffer_bytes_;
+    detail::annotate_block_taken(memory_.data(), data, buffer_bytes_);
     return {*this, data, index};
 }
 
@@ -99,7 +109,8 @@ void buffer_pool::take_back(std::uint32_t index) noexcept {
     slot& returned = slots_[index];
     returned.taken = false;
     leases_.subtract();
-    detail::annotate_block_returned(region_, region_ + index * buffer_bytes_, buffer_bytes_);
+    detail::annotate_block_returned(memory_.data(), memory_.data() + index * buffer_bytes_,
+                                    buffer_bytes_);
     if (buffer_waiter* const waiting = first_waiting_) {
         stop_waiting(*waiting);
         return waiting->granted(lend(index, waiting->taken_));

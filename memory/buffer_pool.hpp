@@ -16,6 +16,7 @@
 // of it happens on one thread.
 #pragma once
 
+#include "buffer_registrar.hpp"
 #include "holdings.hpp"
 #include "tally.hpp"
 
@@ -58,6 +59,10 @@ private:
     buffer_waiter* previous_ = nullptr;
 };
 
+/// Whether the memory of a pool is made known to the kernel in advance, which takes it out of what
+/// a user may lock (ulimit -l). By default where the operations gain by it.
+enum class registration : std::uint8_t { where_useful, wanted };
+
 class buffer_pool final : detail::holder {
 public:
     /// Maps `buffers` times `buffer_bytes`, the latter rounded up to a multiple of 64. The mapping
@@ -65,9 +70,10 @@ public:
     ///
     /// errors   std::invalid_argument for a size or number of 0, or more than an address space
     ///          holds; std::bad_alloc
-    /// cost     a page takes memory from when it is first touched
+    /// cost     a page takes memory from when it is first touched, or all from when it is
+    /// registered
     explicit buffer_pool(std::size_t buffers = 64, std::size_t buffer_bytes = 4096,
-                         origin made = {});
+                         registration when = registration::where_useful, origin made = {});
 
     ~buffer_pool();
     buffer_pool(const buffer_pool&) = delete;
@@ -93,8 +99,12 @@ public:
 
     /// All buffers, one after the other: the buffer with index i begins at i * buffer_bytes().
     [[nodiscard]] std::span<std::byte> region() const noexcept {
-        return {region_, size() * buffer_bytes_};
+        return {memory_.data(), size() * buffer_bytes_};
     }
+
+    /// Under what the kernel of this context knows the region; empty if it does not, because the
+    /// pool was made where no context was, the context has ended, or the kernel refused.
+    [[nodiscard]] const buffer_registration& registered() const noexcept { return registered_; }
 
     /// Puts `waiting` at the end of the queue; for when try_lease has given none.
     void wait(buffer_waiter& waiting) noexcept;
@@ -106,6 +116,20 @@ private:
     friend class buffer_lease;
 
     static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    class mapping {
+    public:
+        explicit mapping(std::size_t bytes);
+        ~mapping();
+        mapping(const mapping&) = delete;
+        mapping& operator=(const mapping&) = delete;
+
+        [[nodiscard]] std::byte* data() const noexcept { return data_; }
+
+    private:
+        std::size_t bytes_;
+        std::byte* data_;
+    };
 
     struct slot {
         std::uint32_t next_free = none;
@@ -120,9 +144,9 @@ private:
 
     std::size_t buffer_bytes_;
     detail::tally leases_{detail::tallied::leases};
-    std::size_t mapped_bytes_;
-    std::byte* region_;
     std::vector<slot> slots_;
+    mapping memory_;
+    buffer_registration registered_; // goes before the memory does
     std::uint32_t first_free_ = 0;
     buffer_waiter* first_waiting_ = nullptr;
     buffer_waiter* last_waiting_ = nullptr;

@@ -147,6 +147,17 @@ bool ring::needs_enter() const noexcept {
     return !tells || (flags & held_back) != 0;
 }
 
+int ring::make_buffer_table(unsigned slots) noexcept {
+    return io_uring_register_buffers_sparse(&ring_, slots);
+}
+
+int ring::register_buffer(unsigned slot, std::span<std::byte> buffer) noexcept {
+    const iovec place = {buffer.data(), buffer.size()};
+    const __u64 tag = 0; // nobody wants to know when the kernel has done with the one before
+    const int updated = io_uring_register_buffers_update_tag(&ring_, slot, &place, &tag, 1);
+    return std::min(updated, 0);
+}
+
 /// Makes the requests visible to the kernel; returns how many there are.
 unsigned ring::publish() noexcept {
     io_uring_sq& queue = ring_.sq;

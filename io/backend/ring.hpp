@@ -5,8 +5,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <liburing.h>
+#include <span>
 #include <string>
 
 namespace coracle::uring {
@@ -58,6 +60,14 @@ public:
         }
         io_uring_cq_advance(&ring_, count);
     }
+
+    /// Room for so many buffers that the kernel is to know in advance. Returns 0 or a negative
+    /// error number.
+    [[nodiscard]] int make_buffer_table(unsigned slots) noexcept;
+
+    /// Puts a buffer into a slot of the table, or nothing, in place of what was there. Returns 0 or
+    /// a negative error number.
+    [[nodiscard]] int register_buffer(unsigned slot, std::span<std::byte> buffer) noexcept;
 
     [[nodiscard]] bool completions_waiting() const noexcept {
         return io_uring_cq_ready(&ring_) > 0;

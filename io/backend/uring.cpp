@@ -22,6 +22,7 @@
 #include "../../runtime/notice.hpp"
 #include "../context.hpp"
 #include "../multishot.hpp"
+#include "fixed_buffers.hpp"
 #include "posix.hpp"
 #include "ring.hpp"
 #include <algorithm>
@@ -73,6 +74,8 @@ public:
 
     std::string_view name() const noexcept override { return "io_uring"; }
 
+    buffer_registrar* registrar() noexcept override { return &buffers_; }
+
     time_point now() noexcept override { return std::chrono::steady_clock::now(); }
 
     void poll(time_point deadline) override;
@@ -111,6 +114,7 @@ private:
     void take_end(operation& waiting, int error) noexcept;
 
     uring::ring ring_;
+    uring::fixed_buffers buffers_{ring_};
     detail::operation_queue backlog_;  // operations without a request yet
     detail::operation_queue unwanted_; // to be cancelled, without a request for that yet
     int wake_handle_ = -1;             // an eventfd

@@ -171,7 +171,7 @@ std::string place_taken_once;
 void make_pool() {
     place_made = "void (anonymous namespace)::make_pool() (buffer_pool_test.cpp:" +
                  std::to_string(__LINE__ + 1) + ")";
-    outlived.emplace(8, 64, origin());
+    outlived.emplace(8, 64, registration::where_useful, origin());
 }
 
 void take_two() {
