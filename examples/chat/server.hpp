@@ -2,13 +2,14 @@
 //
 // server: takes connections, up to a limit, and ends in order.
 //
-// Every session is a job in one group, so that `run` returns only when all of them have ended.
+// Every session is an object of one pool, which is the list of them and their limit, and a job in
+// one group, so that `run` returns only when all of them have ended.
 #pragma once
 
 #include "limits.hpp"
 #include "room.hpp"
+#include "session.hpp"
 #include <coracle/coracle.hpp>
-#include <cstddef>
 
 namespace chat {
 
@@ -26,16 +27,22 @@ public:
 
     [[nodiscard]] const room& here() const noexcept { return room_; }
 
+    /// Everyone who is connected, in the room or about to leave.
+    [[nodiscard]] const coracle::object_pool<session>& sessions() const noexcept {
+        return sessions_;
+    }
+
 private:
-    [[nodiscard]] coracle::task<> accept(coracle::task_group& sessions);
-    [[nodiscard]] coracle::task<> serve(coracle::tcp_stream peer);
+    [[nodiscard]] coracle::task<> accept(coracle::task_group& jobs);
+    void admit(coracle::task_group& jobs, coracle::tcp_stream peer);
+    [[nodiscard]] static coracle::task<> serve(coracle::object_handle<session> client);
     [[nodiscard]] coracle::task<> refuse(coracle::tcp_stream peer) const;
 
     coracle::tcp_listener listener_;
     limits allowed_;
     room room_;
     coracle::event stopping_;
-    std::size_t sessions_ = 0;
+    coracle::object_pool<session> sessions_;
 };
 
 } // namespace chat

@@ -129,6 +129,7 @@ task<> serve_for(limits allowed, Body body) {
     };
     co_await finish_in_time(coracle::with_task_group(both));
     CHECK(tested.here().size() == 0);
+    CHECK(tested.sessions().empty());
 }
 
 /// Runs `body(server&)` beside a server, and stops that afterwards.
