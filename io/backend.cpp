@@ -38,6 +38,10 @@ backend::~backend() {
         detail::fatal("a backend ended before its descriptors were detached");
 }
 
+driver_totals backend::totals() const noexcept {
+    return {operations_in_flight(), descriptors()};
+}
+
 bool backend::start(operation& started) noexcept {
     detail::descriptor& target = started.target();
     if (target.owner != this) {

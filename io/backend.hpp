@@ -50,6 +50,8 @@ struct backend : driver {
     /// Nobody wants the multishot of a descriptor any more: the kernel need not bring more.
     virtual void disarm(detail::descriptor&) noexcept {}
 
+    [[nodiscard]] driver_totals totals() const noexcept override;
+
     /// Gives to the kernel what it has not been given yet.
     virtual void flush() noexcept {}
 

@@ -60,4 +60,24 @@ std::string to_string(const usage_report& report) {
     return text;
 }
 
+std::string to_json(const usage_report& report) {
+    std::string text;
+    auto out = std::back_inserter(text);
+    fmt::format_to(out,
+                   R"({{"resident_bytes":{},"slab_bytes":{},"live_frames":{},"live_bytes":{},)"
+                   R"("large_frames":{},"large_bytes":{},"operations":{},"sockets":{},)"
+                   R"("leases":{},"objects":{},"classes":[)",
+                   report.resident_bytes, report.slab_bytes, report.live_frames, report.live_bytes,
+                   report.large_frames, report.large_bytes, report.operations, report.sockets,
+                   report.leases, report.objects);
+    for (const char* separator = ""; const size_class_usage& each : report.classes) {
+        if (each.live_frames == 0)
+            continue;
+        fmt::format_to(out, R"({}{{"block_bytes":{},"live_frames":{},"live_bytes":{}}})", separator,
+                       each.block_bytes, each.live_frames, each.live_bytes);
+        separator = ",";
+    }
+    return text + "]}";
+}
+
 } // namespace coracle

@@ -41,6 +41,9 @@ usage_report usage() noexcept;
 /// The report as text of several lines; classes without a live frame are left out.
 std::string to_string(const usage_report& report);
 
+/// The same as JSON, with the classes that have a live frame.
+std::string to_json(const usage_report& report);
+
 /// Lets fmt 10 and newer print a report as it is: `fmt::print("{}", usage())`.
 inline std::string format_as(const usage_report& report) {
     return to_string(report);

@@ -8,12 +8,19 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 namespace coracle {
 
 /// A moment on the loop's clock: std::chrono::steady_clock, unless a test or a simulation owns
 /// time.
 using time_point = std::chrono::steady_clock::time_point;
+
+/// What a driver has under way, for whoever inspects the loop.
+struct driver_totals {
+    std::size_t operations = 0; // in flight
+    std::size_t sockets = 0;    // used and open
+};
 
 struct driver {
     /// The present, never earlier than an answer already given.
@@ -25,6 +32,8 @@ struct driver {
 
     /// Ends a `poll` that waits, or keeps the next one from waiting. Legal from any thread.
     virtual void wake() noexcept = 0;
+
+    [[nodiscard]] virtual driver_totals totals() const noexcept { return {}; }
 
 protected:
     driver() = default;

@@ -6,8 +6,10 @@
 
 #include "loop.hpp"
 #include <algorithm>
+#include <exception>
 #include <fmt/format.h>
 #include <iterator>
+#include <utility>
 
 namespace coracle {
 
@@ -18,18 +20,24 @@ using output = std::back_insert_iterator<std::string>;
 std::vector<frame_view> frames_of(const job& seen) {
     std::vector<frame_view> frames;
     for (const detail::promise_base* frame = seen.frame(); frame; frame = frame->continuation) {
-        const std::source_location& at = frame->where;
+        const std::source_location at = frame->where.get();
         frames.push_back({at.function_name(), at.file_name(), at.line()});
     }
     std::reverse(frames.begin(), frames.end());
     return frames;
 }
 
+/// Zero where no times are recorded.
+std::chrono::nanoseconds age_of(time_point since) noexcept {
+    return detail::inspectable ? detail::turn_time - since : std::chrono::nanoseconds(0);
+}
+
 job_view view_of(const job& seen, std::size_t& count) {
     ++count;
     job_view view;
+    view.name = seen.name();
     view.cancelled = seen.cancelled();
-    view.age = detail::turn_time - seen.started();
+    view.age = age_of(seen.started());
     view.frames = frames_of(seen);
     const leaf* const pending = seen.pending();
     view.state = pending        ? job_state::waiting
@@ -40,7 +48,7 @@ job_view view_of(const job& seen, std::size_t& count) {
         pending->describe(notes);
         view.kind = pending->kind();
         view.detail = std::move(notes.detail);
-        view.waiting_for = detail::turn_time - pending->since();
+        view.waiting_for = age_of(pending->since());
         for (const job* child : notes.children)
             view.children.push_back(view_of(*child, count));
     }
@@ -88,8 +96,8 @@ std::string_view base_name(std::string_view path) noexcept {
 }
 
 void write_job(output to, const job_view& job, std::size_t depth) {
-    const char* const root = job.frames.empty() ? "job" : job.frames.front().function.c_str();
-    fmt::format_to(to, "{:{}}{}: {}", "", 2 * depth, short_name(root), name_of(job.state));
+    const std::string_view name = job.name.empty() ? "job" : short_name(job.name);
+    fmt::format_to(to, "{:{}}{}: {}", "", 2 * depth, name, name_of(job.state));
     if (job.state == job_state::waiting) {
         fmt::format_to(to, " for {}", job.kind);
         if (!job.detail.empty())
@@ -140,7 +148,9 @@ void write_json_list(output to, std::string_view name, const Range& list) {
 }
 
 void write_json(output to, const job_view& job) {
-    fmt::format_to(to, "{{\"state\":\"{}\",\"cancelled\":{},\"age_ns\":{}", name_of(job.state),
+    fmt::format_to(to, "{{\"name\":");
+    write_json_text(to, job.name);
+    fmt::format_to(to, ",\"state\":\"{}\",\"cancelled\":{},\"age_ns\":{}", name_of(job.state),
                    job.cancelled, job.age.count());
     if (job.state == job_state::waiting) {
         fmt::format_to(to, ",\"kind\":");
@@ -162,7 +172,23 @@ inspection inspection::of_this_loop() {
     if (seen.main_)
         taken.root_ = view_of(*seen.main_, taken.jobs_);
     taken.timers_ = seen.timers_.size();
+    taken.driver_ = seen.driver_->totals();
+    taken.usage_ = coracle::usage();
     return taken;
+}
+
+std::future<inspection> inspect(const remote& other) {
+    std::promise<inspection> answer;
+    std::future<inspection> promised = answer.get_future();
+    // If it is not taken it is destroyed unrun, and the promise with it.
+    static_cast<void>(other.post([answer = std::move(answer)]() mutable {
+        try {
+            answer.set_value(inspect());
+        } catch (...) {
+            answer.set_exception(std::current_exception());
+        }
+    }));
+    return promised;
 }
 
 std::size_t inspection::waiting_for(std::string_view kind) const noexcept {
@@ -170,15 +196,17 @@ std::size_t inspection::waiting_for(std::string_view kind) const noexcept {
 }
 
 std::string to_string(const inspection& seen) {
-    std::string text = fmt::format("{} jobs, {} timers\n", seen.jobs(), seen.timers());
+    std::string text = fmt::format("{} jobs, {} timers, {} operations in flight, {} sockets\n",
+                                   seen.jobs(), seen.timers(), seen.operations(), seen.sockets());
     if (seen.jobs() > 0)
         write_job(std::back_inserter(text), seen.root(), 0);
     return text;
 }
 
 std::string to_json(const inspection& seen) {
-    std::string text =
-        fmt::format("{{\"jobs\":{},\"timers\":{},\"root\":", seen.jobs(), seen.timers());
+    std::string text = fmt::format(
+        R"({{"jobs":{},"timers":{},"operations":{},"sockets":{},"usage":{},"root":)", seen.jobs(),
+        seen.timers(), seen.operations(), seen.sockets(), to_json(seen.usage()));
     if (seen.jobs() > 0)
         write_json(std::back_inserter(text), seen.root());
     else

@@ -3,17 +3,25 @@
 // inspect: what is everything waiting for? The tree of the jobs of a loop at one moment, as values.
 //
 // The tree of jobs is the list of everything alive: each waits on one leaf, and a leaf that is a
-// scope knows the jobs below it. Looking costs those who look, and nearly nothing otherwise.
+// scope knows the jobs below it. Looking costs those who look, and nearly nothing otherwise; a
+// build with CORACLE_INSPECT=OFF records neither places nor names nor times, and still has the
+// tree.
 #pragma once
 
+#include "../memory/usage.hpp"
+#include "driver.hpp"
 #include "job.hpp"
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coracle {
+
+class remote;
 
 namespace detail {
 
@@ -36,6 +44,7 @@ enum class job_state : std::uint8_t { running, ready, waiting };
 
 /// A job at one moment. Ages are to within a turn of the loop.
 struct job_view {
+    std::string name; // as it was started, or its root function
     job_state state = job_state::running;
     bool cancelled = false;
     std::chrono::nanoseconds age{0};
@@ -64,10 +73,20 @@ public:
 
     [[nodiscard]] std::size_t waiting_for(std::string_view kind) const noexcept;
 
+    /// What this loop has in flight and open.
+    [[nodiscard]] std::size_t operations() const noexcept { return driver_.operations; }
+
+    [[nodiscard]] std::size_t sockets() const noexcept { return driver_.sockets; }
+
+    /// What the whole process uses.
+    [[nodiscard]] const usage_report& usage() const noexcept { return usage_; }
+
 private:
     job_view root_;
     std::size_t jobs_ = 0;
     std::size_t timers_ = 0;
+    driver_totals driver_;
+    usage_report usage_;
 };
 
 /// The present state of this thread's loop.
@@ -75,10 +94,23 @@ private:
     return inspection::of_this_loop();
 }
 
+/// The state of another thread's loop: `inspect(here.remote()).get()`. To look without blocking,
+/// post the looking: `remote.post([] { std::puts(to_string(inspect()).c_str()); })`.
+///
+/// The answer comes when that loop has its next turn. If it ends before, or has ended,
+/// `get` throws std::future_error (broken_promise) instead of waiting. Of a loop that is stuck in a
+/// function, or is not run, there is none: use `wait_for` where that can be.
+[[nodiscard]] std::future<inspection> inspect(const remote& other);
+
 /// An indented tree: one line for each job, below it its frames and then its children.
 [[nodiscard]] std::string to_string(const inspection& seen);
 
 /// The same as JSON.
 [[nodiscard]] std::string to_json(const inspection& seen);
+
+/// Lets fmt 10 and newer print it as it is: `fmt::print("{}", inspect())`.
+[[nodiscard]] inline std::string format_as(const inspection& seen) {
+    return to_string(seen);
+}
 
 } // namespace coracle

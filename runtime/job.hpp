@@ -9,6 +9,7 @@
 #pragma once
 
 #include "../memory/frame_allocator.hpp"
+#include "../memory/origin.hpp"
 #include "driver.hpp"
 #include <coroutine>
 #include <cstddef>
@@ -43,7 +44,7 @@ public:
     [[nodiscard]] const char* kind() const noexcept { return kind_; }
 
     /// Since when it has been waited for.
-    [[nodiscard]] time_point since() const noexcept { return since_; }
+    [[nodiscard]] time_point since() const noexcept { return since_.get(); }
 
     /// Says more of it to whoever inspects the loop.
     virtual void describe(detail::leaf_notes&) const {}
@@ -80,7 +81,7 @@ private:
 
     const char* kind_;
     job* waiter_ = nullptr; // from the begin of the wait until the frame has been resumed
-    time_point since_;
+    [[no_unique_address]] detail::recorded<time_point> since_;
 };
 
 namespace detail {
@@ -95,6 +96,8 @@ inline constexpr int inline_budget_full = 64;
 /// whatever the derived promise holds: see `handle_of`.
 class alignas(16) promise_base {
 public:
+    explicit promise_base(const std::source_location& at) noexcept : where(at) {}
+
     static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
 
     static void operator delete(void* frame, std::size_t bytes) noexcept {
@@ -103,7 +106,9 @@ public:
 
     job* owner = nullptr;                 // the job whose chain this frame is part of
     promise_base* continuation = nullptr; // the frame that awaits this one; none for a job's root
-    std::source_location where;           // the await at which this frame is suspended
+
+    // The await at which this frame is suspended; before the first one, the coroutine itself.
+    [[no_unique_address]] recorded<std::source_location> where;
 };
 
 [[nodiscard]] inline std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
@@ -127,6 +132,18 @@ public:
 private:
     job* first_ = nullptr;
     job** last_ = &first_;
+};
+
+/// The name of a job: a string literal, so that it can still be told when the job has ended.
+class job_label {
+public:
+    template <std::size_t Size>
+    consteval job_label(const char (&literal)[Size]) noexcept : text_(literal) {}
+
+    [[nodiscard]] const char* text() const noexcept { return text_; }
+
+private:
+    const char* text_;
 };
 
 class job {
@@ -155,19 +172,34 @@ public:
 
     /// Where this job was suspended last.
     [[nodiscard]] std::source_location where() const noexcept {
-        return frame_ ? frame_->where : std::source_location();
+        return frame_ ? frame_->where.get() : std::source_location();
     }
 
-    [[nodiscard]] time_point started() const noexcept { return started_; }
+    [[nodiscard]] time_point started() const noexcept { return started_.get(); }
+
+    /// The name that it was given, or else its root function. Empty where nothing is recorded.
+    [[nodiscard]] const char* name() const noexcept {
+        const char* const text = name_.text.get();
+        return text ? text : "";
+    }
 
     /// The job that waits for this one; null for that of the task given to `run`.
     [[nodiscard]] virtual const job* parent() const noexcept { return nullptr; }
 
     // The rest is for leaves, promises and the loop.
 
+    void set_name(job_label name) noexcept { name_.text = name.text(); }
+
+    /// Called after the function that is its root, unless it has a name.
+    void name_after(const detail::promise_base& root) noexcept {
+        if (detail::inspectable && !name_.text.get())
+            name_.text = root.where.get().function_name();
+    }
+
     /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.
     [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
         leaf_ = nullptr;
+        note_present();
         return hop(*std::exchange(frame_, nullptr));
     }
 
@@ -179,6 +211,7 @@ public:
 
     /// The frame with which a job taken from the ready queue goes on.
     [[nodiscard]] std::coroutine_handle<> resumption() noexcept {
+        note_present();
         return detail::handle_of(*std::exchange(frame_, nullptr));
     }
 
@@ -211,13 +244,26 @@ private:
     friend class leaf;
     friend class ready_queue;
 
+    /// From now on what is made is made by this job.
+    void note_present() noexcept {
+        if (detail::inspectable)
+            detail::present_job = &name_;
+    }
+
     ready_queue* ready_; // of the loop that this job belongs to
     job* next_ready_ = nullptr;
     detail::promise_base* frame_ = nullptr; // what to resume when ready
     leaf* leaf_ = nullptr;
-    time_point started_ = detail::turn_time;
+    [[no_unique_address]] detail::recorded<time_point> started_ = detail::turn_time;
+    [[no_unique_address]] detail::job_name name_;
     bool cancelled_ = false;
 };
+
+/// Names the job that calls this, as `task_group::start` can do from outside.
+inline void name_this_job(job_label name) noexcept {
+    if (detail::present_job)
+        detail::present_job->text = name.text();
+}
 
 inline void leaf::begin(detail::promise_base& frame) noexcept {
     waiter_ = frame.owner;

@@ -35,10 +35,11 @@ void loop::run_jobs() noexcept {
     for (int resumed = 0; resumed < ready_budget && calls_ < call_budget; ++resumed) {
         job* const next = ready_.pop();
         if (!next)
-            return;
+            break;
         detail::inline_budget = detail::inline_budget_full;
         next->resumption().resume();
     }
+    detail::present_job = nullptr;
 }
 
 void loop::collect() {

@@ -44,6 +44,8 @@ public:
 /// What the promises of all tasks do alike.
 class task_promise_base : public promise_base {
 public:
+    using promise_base::promise_base;
+
     [[nodiscard]] static std::suspend_always initial_suspend() noexcept { return {}; }
 
     [[nodiscard]] static final_awaiter final_suspend() noexcept { return {}; }
@@ -70,6 +72,10 @@ public:
 template <class T>
 class task_promise final : public task_promise_base {
 public:
+    /// The location is that of the coroutine.
+    explicit task_promise(std::source_location at = std::source_location::current()) noexcept
+        : task_promise_base(at) {}
+
     [[nodiscard]] task<T> get_return_object() noexcept;
 
     template <class U = T>
@@ -91,6 +97,9 @@ private:
 template <>
 class task_promise<void> final : public task_promise_base {
 public:
+    explicit task_promise(std::source_location at = std::source_location::current()) noexcept
+        : task_promise_base(at) {}
+
     [[nodiscard]] task<void> get_return_object() noexcept;
 
     void return_void() const noexcept {}
@@ -164,6 +173,7 @@ public:
     void start(job& owner) noexcept {
         require_frame();
         frame_.promise().owner = &owner;
+        owner.name_after(frame_.promise());
         owner.schedule(frame_.promise());
     }
 

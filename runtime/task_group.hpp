@@ -105,6 +105,13 @@ public:
         launch(new detail::task_child<T>(*this, std::move(root)));
     }
 
+    /// The same with a name, `start("session", serve(std::move(peer)))`, by which inspect() and
+    /// the report of what is still held call the job. Without one it is called after its function.
+    template <class T>
+    void start(job_label name, task<T> root) {
+        launch(new detail::task_child<T>(*this, std::move(root)), name);
+    }
+
     /// Starts a job that runs the task which `function(arguments...)` gives.
     ///
     /// owns     keeps decayed copies of `function` and `arguments` until the job has ended, so that
@@ -115,6 +122,15 @@ public:
     void start(Function&& function, Arguments&&... arguments) {
         launch(new detail::call_child<std::decay_t<Function>, std::decay_t<Arguments>...>(
             *this, std::forward<Function>(function), std::forward<Arguments>(arguments)...));
+    }
+
+    /// The same with a name.
+    template <class Function, class... Arguments>
+        requires task_function<std::decay_t<Function>&, std::decay_t<Arguments>...>
+    void start(job_label name, Function&& function, Arguments&&... arguments) {
+        launch(new detail::call_child<std::decay_t<Function>, std::decay_t<Arguments>...>(
+                   *this, std::forward<Function>(function), std::forward<Arguments>(arguments)...),
+               name);
     }
 
     /// For the body: suspends until all jobs that were started have ended.
@@ -138,6 +154,12 @@ private:
     friend class detail::group_child;
 
     task_group() noexcept : failing_scope("task_group") {}
+
+    template <class Child>
+    void launch(Child* added, job_label name) noexcept {
+        added->set_name(name);
+        launch(added);
+    }
 
     template <class Child>
     void launch(Child* added) noexcept {

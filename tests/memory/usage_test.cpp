@@ -57,7 +57,9 @@ TEST_CASE("usage: the resident size is known") {
     CHECK(usage().resident_bytes > 100 * 1024);
 }
 
-TEST_CASE("usage: the text names the classes that are alive, and no others") {
+namespace {
+
+usage_report some_report() {
     usage_report report;
     report.resident_bytes = 1234567;
     report.slab_bytes = 262144;
@@ -70,6 +72,13 @@ TEST_CASE("usage: the text names the classes that are alive, and no others") {
     report.sockets = 4;
     report.leases = 2;
     report.objects = 1;
+    return report;
+}
+
+} // namespace
+
+TEST_CASE("usage: the text names the classes that are alive, and no others") {
+    const usage_report report = some_report();
     CHECK(to_string(report) == "resident          1234567 bytes\n"
                                "slabs              262144 bytes mapped\n"
                                "live frames             3 in 40640 bytes\n"
@@ -79,4 +88,16 @@ TEST_CASE("usage: the text names the classes that are alive, and no others") {
                                "sockets                 4 open\n"
                                "leases                  2 of buffers\n"
                                "objects                 1 in pools\n");
+}
+
+TEST_CASE("usage: JSON says the same") {
+    CHECK(to_json(some_report()) ==
+          R"({"resident_bytes":1234567,"slab_bytes":262144,"live_frames":3,"live_bytes":40640,)"
+          R"("large_frames":1,"large_bytes":40000,"operations":7,"sockets":4,"leases":2,)"
+          R"("objects":1,"classes":[{"block_bytes":320,"live_frames":2,"live_bytes":640}]})");
+    CHECK(to_json(usage_report()).ends_with(R"("objects":0,"classes":[]})"));
+}
+
+TEST_CASE("usage: fmt prints a report as it is") {
+    CHECK(format_as(some_report()) == to_string(some_report()));
 }

@@ -12,7 +12,12 @@
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>
+#include <functional>
+#include <future>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <thread>
 
 using namespace coracle;
 using namespace coracle::test;
@@ -45,8 +50,10 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: outside of run there is no job") {
     CHECK(seen.jobs() == 0);
     CHECK(seen.timers() == 0);
     CHECK(seen.waiting_for("sleep") == 0);
-    CHECK(to_string(seen) == "0 jobs, 0 timers\n");
-    CHECK(to_json(seen) == R"({"jobs":0,"timers":0,"root":null})");
+    CHECK(to_string(seen) == "0 jobs, 0 timers, 0 operations in flight, 0 sockets\n");
+    CHECK(format_as(seen) == to_string(seen));
+    CHECK(to_json(seen) == R"({"jobs":0,"timers":0,"operations":0,"sockets":0,"usage":)" +
+                               to_json(seen.usage()) + R"(,"root":null})");
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "inspect: who looks is running") {
@@ -57,7 +64,9 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: who looks is running") {
         CHECK(seen.root().state == job_state::running);
         CHECK(seen.root().frames.empty());
         CHECK(seen.root().age == 3ms);
-        CHECK(to_string(seen) == "1 jobs, 0 timers\njob: running, age 3ms\n");
+        name_this_job("looker");
+        CHECK(to_string(inspect()) == "1 jobs, 0 timers, 0 operations in flight, 0 sockets\n"
+                                      "looker: running, age 3ms\n");
     });
 }
 
@@ -89,6 +98,74 @@ TEST_CASE_FIXTURE(virtual_loop,
         };
         co_await with_task_group(body);
     });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "inspect: a job has the name it was given, or its function's") {
+    run([]() -> task<> {
+        event never;
+        auto body = [&never](task_group& group) -> task<> {
+            name_this_job("the body");
+            group.start(wait_inside(never));
+            CHECK(inspect().root().children[0].name.find("wait_inside") != std::string::npos);
+            group.start("waiter", wait_inside(never));
+            group.start("caller", wait_inside, std::ref(never));
+            co_await sleep_for(1ms);
+            const inspection seen = inspect(); // the newest child comes first
+            CHECK(seen.root().name.find("operator()") != std::string::npos);
+            CHECK(seen.root().children[0].name == "caller");
+            CHECK(seen.root().children[1].name == "waiter");
+            CHECK(seen.root().children[2].name.find("wait_inside") != std::string::npos);
+            CHECK(seen.root().children[3].name == "the body");
+            CHECK(to_string(seen).find("\n  waiter: waiting for event since 1ms, age 1ms\n") !=
+                  std::string::npos);
+            group.cancel();
+        };
+        co_await with_task_group(body);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "inspect: what is made is made by the job that runs") {
+    const auto present = [] { return std::string_view(origin().job()); };
+    CHECK(origin().job() == nullptr);
+    run([&present, this]() -> task<> {
+        name_this_job("root");
+        auto child = [&present](const char* name) -> task<> {
+            co_await yield();
+            CHECK(present() == name);
+        };
+        auto body = [&](task_group& group) -> task<> {
+            group.start("one", child, "one");
+            group.start("two", child, "two");
+            name_this_job("body");
+            co_await group.wait_for_others();
+            CHECK(present() == "body");
+        };
+        co_await with_task_group(body);
+        CHECK(present() == "root"); // resumed by the last child without the loop
+        event_loop.remote().post([] { CHECK(origin().job() == nullptr); });
+        co_await sleep_for(1ms);
+        CHECK(present() == "root");
+    });
+    CHECK(origin().job() == nullptr);
+}
+
+TEST_CASE("inspect: from another thread, as long as the loop lives") {
+    std::optional<remote> other;
+    std::future<inspection> asked_late;
+    {
+        virtual_loop here;
+        other = here.event_loop.remote();
+        here.run([&other]() -> task<> {
+            name_this_job("server");
+            std::future<inspection> asked;
+            std::thread([&] { asked = inspect(*other); }).join();
+            co_await sleep_for(1ms);
+            CHECK(asked.get().root().name == "server");
+        });
+        asked_late = inspect(*other);
+    }
+    CHECK_THROWS_AS(static_cast<void>(asked_late.get()), std::future_error);
+    CHECK_THROWS_AS(static_cast<void>(inspect(*other).get()), std::future_error);
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "inspect: a ready job and a cancelled one") {
@@ -130,10 +207,11 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: JSON says the same, with awkward text 
     run([]() -> task<> {
         event never;
         auto body = [&never](task_group& group) -> task<> {
-            group.start(wait_inside(never));
+            group.start("the \"one\"", wait_inside(never));
             co_await sleep_for(2ms);
             const std::string json = to_json(inspect());
-            CHECK(json.starts_with(R"({"jobs":3,"timers":0,"root":{"state":"waiting")"));
+            CHECK(json.starts_with(R"({"jobs":3,"timers":0,"operations":0,"sockets":0,"usage":{)"));
+            CHECK(json.find(R"("name":"the \"one\"","state":"waiting")") != std::string::npos);
             CHECK(json.find(R"("kind":"event","detail":"","waiting_ns":2000000)") !=
                   std::string::npos);
             CHECK(json.find(R"("state":"running","cancelled":false,"age_ns":2000000)") !=
