@@ -47,7 +47,8 @@ private:
 };
 
 epoll_backend::epoll_backend()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : readiness_backend(single_calls::can_refuse_to_block), epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (epoll_.get() < 0 || wake_.get() < 0)
         throw std::system_error(posix::last_error(), "cannot set up epoll");
     epoll_event event = {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "posix.hpp"
 
+#include "posix_differences.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -72,7 +73,7 @@ ssize_t call(operation& tried, std::size_t& asked) noexcept {
     asked = 0;
     switch (tried.code()) {
     case opcode::accept:
-        return ::accept4(handle_of(tried), nullptr, nullptr, SOCK_CLOEXEC);
+        return accept_connection(handle_of(tried));
     case opcode::connect:
         return connect(static_cast<connect_operation&>(tried));
     case opcode::read:
@@ -160,7 +161,7 @@ address from_native(const sockaddr_storage& value) {
 msghdr& message_of(vector_operation& moved) noexcept {
     auto& scratch = moved.scratch;
     auto* const message = new (scratch.header.data()) msghdr{};
-    message->msg_iovlen = moved.remaining(scratch.parts);
+    message->msg_iovlen = static_cast<decltype(msghdr::msg_iovlen)>(moved.remaining(scratch.parts));
     message->msg_iov = reinterpret_cast<iovec*>(scratch.parts.data());
     return *message;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The network of POSIX systems.
-#include "posix.hpp"
-
 #include "../network.hpp"
+#include "posix.hpp"
+#include "posix_differences.hpp"
 #include <cerrno>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -29,7 +29,7 @@ option_name name_of(socket_option option) noexcept {
     case socket_option::keep_alive:
         return {SOL_SOCKET, SO_KEEPALIVE};
     case socket_option::keep_alive_idle_s:
-        return {IPPROTO_TCP, TCP_KEEPIDLE};
+        return {IPPROTO_TCP, posix::keep_alive_idle_option};
     case socket_option::keep_alive_interval_s:
         return {IPPROTO_TCP, TCP_KEEPINTVL};
     case socket_option::keep_alive_count:
@@ -54,9 +54,10 @@ class posix_network final : public network {
 public:
     native_handle open_stream(address::family family) override {
         const int domain = family == address::family::v6 ? AF_INET6 : AF_INET;
-        const int handle = ::socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int handle = ::socket(domain, SOCK_STREAM | posix::close_on_exec, 0);
         if (handle < 0)
             fail("cannot open a socket");
+        posix::finish_opening(handle);
         return handle;
     }
 
@@ -123,11 +124,7 @@ public:
     }
 
     bool was_reset(native_handle handle) noexcept override {
-        tcp_info information = {};
-        socklen_t size = sizeof information;
-        const bool told =
-            ::getsockopt(native_of(handle), IPPROTO_TCP, TCP_INFO, &information, &size) == 0;
-        return told && information.tcpi_state == TCP_CLOSE;
+        return posix::connection_is_over(native_of(handle));
     }
 
     void make_blocking(native_handle handle) override {

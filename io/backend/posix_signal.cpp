@@ -4,6 +4,7 @@
 // the other end is an ordinary stream.
 #include "../signal.hpp"
 #include "posix.hpp"
+#include "posix_differences.hpp"
 
 #include <array>
 #include <atomic>
@@ -52,12 +53,18 @@ public:
     }
 
     /// Makes the pair, keeps the end that the handler writes to, and returns the other.
-    [[nodiscard]] int open() {
+    [[nodiscard]] socket open() {
         std::array<int, 2> ends = {};
-        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        const int type = SOCK_STREAM | posix::close_on_exec;
+        if (::socketpair(AF_UNIX, type, 0, ends.data()) != 0)
             throw std::system_error(posix::last_error(), "cannot watch for signals");
         handle_ = ends[1];
-        return ends[0];
+        socket other(ends[0], network::native());
+        for (const int end : ends)
+            posix::finish_opening(end);
+        posix::set_blocking(handle_, false); // macOS does not heed MSG_DONTWAIT everywhere
+        posix::never_signal(handle_);
+        return other;
     }
 
     void add(int number) {
@@ -87,7 +94,7 @@ private:
 
 signal_set::signal_set(std::initializer_list<int> signals)
     : registration_(std::make_unique<registration>()) {
-    arrivals_ = stream(socket(registration_->open(), network::native()));
+    arrivals_ = stream(registration_->open());
     for (const int number : signals)
         registration_->add(number);
 }

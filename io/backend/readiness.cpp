@@ -2,6 +2,7 @@
 #include "readiness.hpp"
 
 #include "posix.hpp"
+#include "posix_differences.hpp"
 #include <unistd.h>
 
 namespace coracle::detail {
@@ -28,16 +29,11 @@ bool progress(operation& tried, bool& ready) noexcept {
 
 bool readiness_backend::submit(operation& started) noexcept {
     descriptor& target = started.target();
-    const bool may_block = started.code() == opcode::accept || started.code() == opcode::connect;
-    if (may_block && !target.non_blocking) {
-        // Only these two have no flag for a single call that must not block.
-        try {
-            posix::set_blocking(static_cast<int>(target.handle), false);
-        } catch (const std::system_error& error) {
-            started.fail(error.code());
+    if (!target.non_blocking) {
+        if (const std::error_code error = prepare(started)) {
+            started.fail(error);
             return false;
         }
-        target.non_blocking = true;
     }
     bool& ready = readiness_of(started);
     if (ready && progress(started, ready))
@@ -51,6 +47,22 @@ bool readiness_backend::submit(operation& started) noexcept {
         ready = false; // registering brings an edge for what is ready by now
     }
     return true;
+}
+
+/// Keeps the calls for a descriptor from blocking, where a flag of the single call cannot.
+std::error_code readiness_backend::prepare(const operation& started) const noexcept {
+    const bool has_flag = started.code() != opcode::accept && started.code() != opcode::connect;
+    if (has_flag && single_calls_ == single_calls::can_refuse_to_block)
+        return {};
+    descriptor& target = started.target();
+    try {
+        posix::set_blocking(static_cast<int>(target.handle), false);
+    } catch (const std::system_error& error) {
+        return error.code();
+    }
+    posix::never_signal(static_cast<int>(target.handle));
+    target.non_blocking = true;
+    return {};
 }
 
 void readiness_backend::cancel(operation& unwanted) noexcept {

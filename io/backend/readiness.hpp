@@ -27,6 +27,11 @@ public:
     bool forget(descriptor& known) noexcept override;
 
 protected:
+    /// Whether a single call can be asked not to block, by a flag that the system heeds.
+    enum class single_calls { can_refuse_to_block, may_block };
+
+    explicit readiness_backend(single_calls kind) noexcept : single_calls_(kind) {}
+
     /// What an edge says. `ended`: a short answer does not mean empty any more.
     struct edge {
         bool readable;
@@ -56,7 +61,10 @@ protected:
     }
 
 private:
+    [[nodiscard]] std::error_code prepare(const operation& started) const noexcept;
     void go_on(operation& waiting, bool& ready) noexcept;
+
+    single_calls single_calls_;
 };
 
 /// A file descriptor that closes itself.

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// The backends of Linux, and kqueue on its emulation: in place of io/backend/kinds_linux.cpp where
+// the tests run all of them.
+#include "../../../io/backend/epoll.hpp"
+#include "../../../io/backend/kqueue.hpp"
+#include "../../../io/backend/uring.hpp"
+
+#include <array>
+
+namespace coracle {
+
+std::span<const detail::backend_kind> detail::backend_kinds() noexcept {
+    static constexpr std::array kinds = {
+        backend_kind{"io_uring", make_uring},
+        backend_kind{"epoll", make_epoll},
+        backend_kind{"kqueue", make_kqueue},
+    };
+    return kinds;
+}
+
+} // namespace coracle
