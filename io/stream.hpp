@@ -4,7 +4,7 @@
 //
 // At most one read is under way at a time; writes take their turn in the order in which they were
 // awaited, so that two of them never interleave. Urgent data (MSG_OOB) is not for streams: a read
-// stops before it, and on io_uring what follows it may have to wait for the next arrival.
+// stops before it, and on io_uring and kqueue what follows it may have to wait for the next arrival.
 #pragma once
 
 #include "buffer.hpp"

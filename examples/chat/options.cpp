@@ -103,7 +103,7 @@ second one at once.
 
   --host ADDRESS          IPv4 or IPv6 address to listen on (default 127.0.0.1)
   --port N                TCP port; 0 takes any free one (default 7777)
-  --backend NAME          io_uring or epoll (default: the best one that works here)
+  --backend NAME          as epoll or kqueue (default: the best one that works here)
   --max-sessions N        how many may be connected at the same time (default 1000)
   --idle-timeout SECONDS  how long a client may be silent; 0 for ever (default 600)
   --outbox BYTES          how much may wait to be read by one client (default 65536)

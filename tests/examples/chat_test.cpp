@@ -158,7 +158,7 @@ TEST_CASE("chat program: help and bad arguments") {
     CHECK(help.complaint.empty());
 
     const std::vector<std::vector<std::string>> bad = {
-        {"--nonsense"}, {"7777"}, {"--port"}, {"--port", "many"}, {"--backend", "kqueue"}};
+        {"--nonsense"}, {"7777"}, {"--port"}, {"--port", "many"}, {"--backend", "nonsense"}};
     for (const std::vector<std::string>& arguments : bad) {
         program refused(CORACLE_CHAT, arguments);
         CHECK(refused.exit_code() == 2);
@@ -184,6 +184,5 @@ TEST_CASE("chat program: what keeps it from serving is told in one line") {
 
     program forced(CORACLE_CHAT, {"--port", "0"}, "nonsense");
     CHECK(forced.exit_code() == 1);
-    CHECK(forced.complaint ==
-          "chat: there is no backend called 'nonsense'; there are: io_uring, epoll\n");
+    CHECK(forced.complaint.starts_with("chat: there is no backend called 'nonsense'; there are: "));
 }

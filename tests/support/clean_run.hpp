@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // run_clean: runs a test's body in a context of its own, and checks that nothing is left of it: no
-// operation, no socket, no registration with epoll, no frame and no descriptor.
+// operation, no socket, no registration with the kernel, no frame and no descriptor.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <doctest/doctest.h>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -27,7 +28,7 @@ inline constexpr auto longest_test = std::chrono::seconds(60);
 /// The descriptors of this process.
 inline std::vector<int> open_descriptors() {
     std::vector<int> open;
-    DIR* const folder = ::opendir("/proc/self/fd");
+    DIR* const folder = ::opendir("/dev/fd");
     REQUIRE(folder != nullptr);
     while (const dirent* const entry = ::readdir(folder)) {
         const std::string_view name = entry->d_name;
@@ -41,8 +42,11 @@ inline std::vector<int> open_descriptors() {
     return open;
 }
 
-/// How many descriptors the epoll instances of this process watch.
-inline std::size_t epoll_registrations() {
+/// How many descriptors are registered with a backend that is told of readiness; nothing where
+/// nobody tells. The emulation of kqueue is an epoll as well.
+inline std::optional<std::size_t> registrations(std::string_view backend) {
+    if (!(backend == "epoll" || backend == "kqueue") || ::access("/proc/self/fdinfo", R_OK) != 0)
+        return std::nullopt;
     std::size_t count = 0;
     for (const int handle : open_descriptors()) {
         std::ifstream information("/proc/self/fdinfo/" + std::to_string(handle));
@@ -68,8 +72,8 @@ inline void check_unchanged(const possessions& before) {
 inline void check_idle(const context& used) {
     CHECK(used.operations_in_flight() == 0);
     CHECK(used.open_sockets() == 0);
-    if (used.backend_name() == "epoll")
-        CHECK(epoll_registrations() == 1); // the one that wakes it
+    if (const auto registered = registrations(used.backend_name()))
+        CHECK(*registered == 1); // the one that wakes it
 }
 
 template <class Body>

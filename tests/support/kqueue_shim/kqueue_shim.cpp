@@ -28,7 +28,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <utility>
+#include <vector>
 
 namespace {
 
@@ -46,8 +46,6 @@ struct knote {
     std::chrono::nanoseconds period{0};
     moment due;
 };
-
-using knote_key = std::pair<std::uintptr_t, short>;
 
 /// What a filter says of its descriptor.
 struct verdict {
@@ -106,19 +104,21 @@ private:
     int add_timer(knote& note, const kernel_event& change);
     void modify(knote& note, const kernel_event& change);
     void touch_user(knote& note, const kernel_event& change);
-    void remove(knote_key key);
+    [[nodiscard]] knote* find(std::uintptr_t ident, short filter);
+    void erase(std::uintptr_t ident, short filter);
+    void remove(std::uintptr_t ident, short filter);
     int watch(int descriptor);
-    void unwatch(int descriptor);
     [[nodiscard]] int poke() const;
     void expire_timers(clock_type::time_point now);
     [[nodiscard]] bool fetchable() const;
     [[nodiscard]] moment next_look(moment deadline);
     void note_news(const epoll_event& event);
-    [[nodiscard]] bool describe(const knote_key& key, knote& note, kernel_event& event);
+    [[nodiscard]] static bool describe(const knote& note, kernel_event& event);
+    static void note_fetched(knote& note);
 
     int descriptor_;
     int waiting_threads_ = 0;
-    std::map<knote_key, knote> notes_;
+    std::vector<knote> notes_; // not a map, since steady state must not allocate
 };
 
 /// Has whoever waits look again. 0 or an error number.
@@ -137,8 +137,8 @@ int queue::watch(int descriptor) {
     event.data.fd = descriptor;
     if (::epoll_ctl(descriptor_, EPOLL_CTL_ADD, descriptor, &event) == 0) {
         const auto number = static_cast<std::uintptr_t>(descriptor);
-        notes_.erase({number, EVFILT_READ}); // of one that has been closed
-        notes_.erase({number, EVFILT_WRITE});
+        erase(number, EVFILT_READ); // of one that has been closed
+        erase(number, EVFILT_WRITE);
         return 0;
     }
     if (errno == EEXIST)
@@ -146,16 +146,22 @@ int queue::watch(int descriptor) {
     return errno == EPERM ? EINVAL : errno;
 }
 
-void queue::unwatch(int descriptor) {
-    const auto number = static_cast<std::uintptr_t>(descriptor);
-    if (notes_.count({number, EVFILT_READ}) == 0 && notes_.count({number, EVFILT_WRITE}) == 0)
-        ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, descriptor, nullptr);
+knote* queue::find(std::uintptr_t ident, short filter) {
+    const auto found = std::find_if(notes_.begin(), notes_.end(), [&](const knote& each) {
+        return each.asked.ident == ident && each.asked.filter == filter;
+    });
+    return found == notes_.end() ? nullptr : &*found;
 }
 
-void queue::remove(knote_key key) {
-    notes_.erase(key);
-    if (of_descriptor(key.second))
-        unwatch(static_cast<int>(key.first));
+void queue::erase(std::uintptr_t ident, short filter) {
+    if (knote* const found = find(ident, filter))
+        notes_.erase(notes_.begin() + (found - notes_.data()));
+}
+
+void queue::remove(std::uintptr_t ident, short filter) {
+    erase(ident, filter);
+    if (of_descriptor(filter) && !find(ident, EVFILT_READ) && !find(ident, EVFILT_WRITE))
+        ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, static_cast<int>(ident), nullptr);
 }
 
 int queue::add_timer(knote& note, const kernel_event& change) {
@@ -201,18 +207,19 @@ int queue::add(const kernel_event& change) {
     } else if (change.filter != EVFILT_TIMER && change.filter != EVFILT_USER) {
         return EINVAL;
     }
-    knote& note = notes_[{change.ident, change.filter}];
-    note.asked = change;
-    note.enabled = true;
-    if (change.filter == EVFILT_TIMER) {
-        if (const int refused = add_timer(note, change)) {
-            notes_.erase({change.ident, change.filter});
-            return refused;
-        }
-    }
+    knote* note = find(change.ident, change.filter);
+    if (!note)
+        note = &notes_.emplace_back();
+    note->asked = change;
+    note->enabled = true;
     if (of_descriptor(change.filter))
-        note.active = true; // the filter is run when it is fetched
-    return 0;
+        note->active = true; // the filter is run when it is fetched
+    if (change.filter != EVFILT_TIMER)
+        return 0;
+    const int refused = add_timer(*note, change);
+    if (refused != 0)
+        erase(change.ident, change.filter);
+    return refused;
 }
 
 void queue::modify(knote& note, const kernel_event& change) {
@@ -227,23 +234,22 @@ void queue::modify(knote& note, const kernel_event& change) {
 }
 
 int queue::apply(const kernel_event& change) {
-    const knote_key key = {change.ident, change.filter};
     if (change.flags & EV_ADD) {
         if (const int refused = add(change))
             return refused;
     }
-    const auto found = notes_.find(key);
-    if (found == notes_.end())
+    knote* const found = find(change.ident, change.filter);
+    if (!found)
         return ENOENT;
     if (change.flags & EV_DELETE)
-        remove(key);
+        remove(change.ident, change.filter);
     else
-        modify(found->second, change);
+        modify(*found, change);
     return waiting_threads_ > 0 ? poke() : 0;
 }
 
 void queue::expire_timers(clock_type::time_point now) {
-    for (auto& [key, note] : notes_) {
+    for (knote& note : notes_) {
         if (!note.due || *note.due > now)
             continue;
         const bool once = (note.asked.flags & EV_ONESHOT) != 0;
@@ -259,7 +265,7 @@ void queue::expire_timers(clock_type::time_point now) {
 
 bool queue::fetchable() const {
     return std::any_of(notes_.begin(), notes_.end(),
-                       [](const auto& each) { return each.second.active && each.second.enabled; });
+                       [](const knote& each) { return each.active && each.enabled; });
 }
 
 /// Until when to wait before looking again.
@@ -269,7 +275,7 @@ moment queue::next_look(moment deadline) {
     if (fetchable())
         return now;
     moment earliest = deadline;
-    for (const auto& [key, note] : notes_) {
+    for (const knote& note : notes_) {
         if (note.due && note.enabled && (!earliest || *note.due < *earliest))
             earliest = note.due;
     }
@@ -277,16 +283,16 @@ moment queue::next_look(moment deadline) {
 }
 
 /// Whether the filter holds, and the event that tells so.
-bool queue::describe(const knote_key& key, knote& note, kernel_event& event) {
+bool queue::describe(const knote& note, kernel_event& event) {
     event = note.asked;
     event.flags &= static_cast<unsigned short>(~(EV_ADD | EV_ENABLE | EV_DISABLE | EV_RECEIPT));
-    if (key.second == EVFILT_USER) {
+    if (event.filter == EVFILT_USER) {
         event.fflags = note.user_flags;
         return note.triggered;
     }
-    if (key.second == EVFILT_TIMER)
-        return note.asked.data > 0;
-    const verdict seen = look(static_cast<int>(key.first), key.second);
+    if (event.filter == EVFILT_TIMER)
+        return event.data > 0;
+    const verdict seen = look(static_cast<int>(event.ident), event.filter);
     event.fflags = 0;
     event.data = seen.data;
     if (seen.ended)
@@ -294,32 +300,39 @@ bool queue::describe(const knote_key& key, knote& note, kernel_event& event) {
     return seen.holds;
 }
 
+/// What fetching does to an event that is to be told of again.
+void queue::note_fetched(knote& note) {
+    const bool is_timer = note.asked.filter == EVFILT_TIMER;
+    if ((note.asked.flags & EV_CLEAR) || is_timer) {
+        note.active = false;
+        note.triggered = false;
+        note.user_flags = 0;
+        if (is_timer)
+            note.asked.data = 0;
+    }
+    if (note.asked.flags & EV_DISPATCH)
+        note.enabled = false;
+}
+
 int queue::fetch(kernel_event* events, int room) {
     expire_timers(clock_type::now());
     int count = 0;
-    for (auto each = notes_.begin(); each != notes_.end() && count < room;) {
-        const auto here = each++;
-        knote& note = here->second;
+    for (std::size_t i = 0; i < notes_.size() && count < room;) {
+        knote& note = notes_[i++];
         if (!note.active || !note.enabled)
             continue;
-        if (!describe(here->first, note, events[count])) {
+        kernel_event& event = events[count];
+        if (!describe(note, event)) {
             note.active = false;
             continue;
         }
         ++count;
-        const int flags = note.asked.flags;
-        const bool is_timer = here->first.second == EVFILT_TIMER;
-        if ((flags & EV_CLEAR) || is_timer) {
-            note.active = false;
-            note.triggered = false;
-            note.user_flags = 0;
-            if (is_timer)
-                note.asked.data = 0;
+        if (note.asked.flags & EV_ONESHOT) {
+            remove(event.ident, event.filter);
+            --i;
+        } else {
+            note_fetched(note);
         }
-        if (flags & EV_DISPATCH)
-            note.enabled = false;
-        if (flags & EV_ONESHOT)
-            remove(here->first);
     }
     return count;
 }
@@ -328,9 +341,8 @@ void queue::note_news(const epoll_event& event) {
     constexpr std::uint32_t over = EPOLLHUP | EPOLLERR;
     const auto number = static_cast<std::uintptr_t>(event.data.fd);
     const auto activate = [&](short filter) {
-        const auto found = notes_.find({number, filter});
-        if (found != notes_.end())
-            found->second.active = true;
+        if (knote* const found = find(number, filter))
+            found->active = true;
     };
     if (event.events & (EPOLLIN | EPOLLRDHUP | over))
         activate(EVFILT_READ);
