@@ -2,11 +2,10 @@
 //
 // The backends of Linux, and kqueue on its emulation: in place of io/backend/kinds_linux.cpp where
 // the tests run all of them.
-#include "../../../io/backend/epoll.hpp"
-#include "../../../io/backend/kqueue.hpp"
-#include "../../../io/backend/uring.hpp"
-
 #include <array>
+#include <coracle/io/backend/epoll.hpp>
+#include <coracle/io/backend/kqueue.hpp>
+#include <coracle/io/backend/uring.hpp>
 
 namespace coracle {
 

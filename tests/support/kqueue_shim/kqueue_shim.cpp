@@ -28,6 +28,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -39,8 +40,10 @@ using moment = std::optional<clock_type::time_point>;
 /// One kevent: what (ident, filter) names within a queue.
 struct knote {
     kernel_event asked = {};
+    bool known = false; // or this is room for one
     bool enabled = true;
     bool active = false; // something has happened since it was last fetched
+    bool queued = false;
     unsigned user_flags = 0;
     bool triggered = false;
     std::chrono::nanoseconds period{0};
@@ -104,21 +107,27 @@ private:
     int add_timer(knote& note, const kernel_event& change);
     void modify(knote& note, const kernel_event& change);
     void touch_user(knote& note, const kernel_event& change);
+    void activate(knote& note);
     [[nodiscard]] knote* find(std::uintptr_t ident, short filter);
+    [[nodiscard]] knote& find_or_make(std::uintptr_t ident, short filter);
     void erase(std::uintptr_t ident, short filter);
     void remove(std::uintptr_t ident, short filter);
     int watch(int descriptor);
     [[nodiscard]] int poke() const;
     void expire_timers(clock_type::time_point now);
-    [[nodiscard]] bool fetchable() const;
     [[nodiscard]] moment next_look(moment deadline);
     void note_news(const epoll_event& event);
     [[nodiscard]] static bool describe(const knote& note, kernel_event& event);
     static void note_fetched(knote& note);
+    bool fetch_one(knote& note, kernel_event& event);
 
     int descriptor_;
     int waiting_threads_ = 0;
-    std::vector<knote> notes_; // not a map, since steady state must not allocate
+
+    // No maps, since steady state must not allocate.
+    std::vector<std::array<knote, 2>> of_descriptors_; // READ and WRITE, by the descriptor
+    std::vector<knote> others_;
+    std::vector<std::pair<std::uintptr_t, short>> queued_; // those that may be fetched
 };
 
 /// Has whoever waits look again. 0 or an error number.
@@ -147,15 +156,44 @@ int queue::watch(int descriptor) {
 }
 
 knote* queue::find(std::uintptr_t ident, short filter) {
-    const auto found = std::find_if(notes_.begin(), notes_.end(), [&](const knote& each) {
+    if (of_descriptor(filter)) {
+        if (ident >= of_descriptors_.size())
+            return nullptr;
+        knote& found = of_descriptors_[ident][filter == EVFILT_READ ? 0 : 1];
+        return found.known ? &found : nullptr;
+    }
+    const auto found = std::find_if(others_.begin(), others_.end(), [&](const knote& each) {
         return each.asked.ident == ident && each.asked.filter == filter;
     });
-    return found == notes_.end() ? nullptr : &*found;
+    return found == others_.end() ? nullptr : &*found;
+}
+
+knote& queue::find_or_make(std::uintptr_t ident, short filter) {
+    if (knote* const found = find(ident, filter))
+        return *found;
+    if (!of_descriptor(filter))
+        return others_.emplace_back();
+    if (ident >= of_descriptors_.size())
+        of_descriptors_.resize(ident + 1);
+    return of_descriptors_[ident][filter == EVFILT_READ ? 0 : 1];
 }
 
 void queue::erase(std::uintptr_t ident, short filter) {
-    if (knote* const found = find(ident, filter))
-        notes_.erase(notes_.begin() + (found - notes_.data()));
+    knote* const found = find(ident, filter);
+    if (!found)
+        return;
+    if (found->queued)
+        std::erase(queued_, std::pair(ident, filter));
+    if (of_descriptor(filter))
+        *found = knote();
+    else
+        others_.erase(others_.begin() + (found - others_.data()));
+}
+
+void queue::activate(knote& note) {
+    note.active = true;
+    if (!std::exchange(note.queued, true))
+        queued_.emplace_back(note.asked.ident, note.asked.filter);
 }
 
 void queue::remove(std::uintptr_t ident, short filter) {
@@ -197,7 +235,9 @@ void queue::touch_user(knote& note, const kernel_event& change) {
         break;
     }
     if (change.fflags & NOTE_TRIGGER)
-        note.triggered = note.active = true;
+        note.triggered = true;
+    if (note.triggered)
+        activate(note);
 }
 
 int queue::add(const kernel_event& change) {
@@ -207,16 +247,15 @@ int queue::add(const kernel_event& change) {
     } else if (change.filter != EVFILT_TIMER && change.filter != EVFILT_USER) {
         return EINVAL;
     }
-    knote* note = find(change.ident, change.filter);
-    if (!note)
-        note = &notes_.emplace_back();
-    note->asked = change;
-    note->enabled = true;
+    knote& note = find_or_make(change.ident, change.filter);
+    note.asked = change;
+    note.known = true;
+    note.enabled = true;
     if (of_descriptor(change.filter))
-        note->active = true; // the filter is run when it is fetched
+        activate(note); // the filter is run when it is fetched
     if (change.filter != EVFILT_TIMER)
         return 0;
-    const int refused = add_timer(*note, change);
+    const int refused = add_timer(note, change);
     if (refused != 0)
         erase(change.ident, change.filter);
     return refused;
@@ -227,7 +266,8 @@ void queue::modify(knote& note, const kernel_event& change) {
         touch_user(note, change);
     if (change.flags & EV_ENABLE) {
         note.enabled = true;
-        note.active = note.active || of_descriptor(change.filter);
+        if (note.active || of_descriptor(change.filter))
+            activate(note);
     }
     if (change.flags & EV_DISABLE)
         note.enabled = false;
@@ -249,13 +289,13 @@ int queue::apply(const kernel_event& change) {
 }
 
 void queue::expire_timers(clock_type::time_point now) {
-    for (knote& note : notes_) {
+    for (knote& note : others_) {
         if (!note.due || *note.due > now)
             continue;
         const bool once = (note.asked.flags & EV_ONESHOT) != 0;
         const auto count = once ? 1 : (now - *note.due) / note.period + 1;
         note.asked.data += count;
-        note.active = true;
+        activate(note);
         if (once)
             note.due.reset();
         else
@@ -263,19 +303,14 @@ void queue::expire_timers(clock_type::time_point now) {
     }
 }
 
-bool queue::fetchable() const {
-    return std::any_of(notes_.begin(), notes_.end(),
-                       [](const knote& each) { return each.active && each.enabled; });
-}
-
 /// Until when to wait before looking again.
 moment queue::next_look(moment deadline) {
     const auto now = clock_type::now();
     expire_timers(now);
-    if (fetchable())
+    if (!queued_.empty())
         return now;
     moment earliest = deadline;
-    for (const knote& note : notes_) {
+    for (const knote& note : others_) {
         if (note.due && note.enabled && (!earliest || *note.due < *earliest))
             earliest = note.due;
     }
@@ -314,25 +349,37 @@ void queue::note_fetched(knote& note) {
         note.enabled = false;
 }
 
+/// Whether there is an event of it to be told of now.
+bool queue::fetch_one(knote& note, kernel_event& event) {
+    if (!note.active || !note.enabled)
+        return false;
+    if (!describe(note, event)) {
+        note.active = false;
+        return false;
+    }
+    if (note.asked.flags & EV_ONESHOT)
+        remove(event.ident, event.filter);
+    else
+        note_fetched(note);
+    return true;
+}
+
 int queue::fetch(kernel_event* events, int room) {
     expire_timers(clock_type::now());
+    const std::size_t waiting = queued_.size();
+    std::size_t seen = 0;
     int count = 0;
-    for (std::size_t i = 0; i < notes_.size() && count < room;) {
-        knote& note = notes_[i++];
-        if (!note.active || !note.enabled)
+    for (; seen < waiting && count < room && !queued_.empty(); ++seen) {
+        const auto [ident, filter] = queued_.front();
+        queued_.erase(queued_.begin());
+        knote& note = *find(ident, filter);
+        note.queued = false;
+        if (!fetch_one(note, events[count]))
             continue;
-        kernel_event& event = events[count];
-        if (!describe(note, event)) {
-            note.active = false;
-            continue;
-        }
         ++count;
-        if (note.asked.flags & EV_ONESHOT) {
-            remove(event.ident, event.filter);
-            --i;
-        } else {
-            note_fetched(note);
-        }
+        knote* const left = find(ident, filter);
+        if (left && left->active && left->enabled)
+            activate(*left); // what still holds is told of again
     }
     return count;
 }
@@ -340,14 +387,14 @@ int queue::fetch(kernel_event* events, int room) {
 void queue::note_news(const epoll_event& event) {
     constexpr std::uint32_t over = EPOLLHUP | EPOLLERR;
     const auto number = static_cast<std::uintptr_t>(event.data.fd);
-    const auto activate = [&](short filter) {
+    const auto told_of = [&](short filter) {
         if (knote* const found = find(number, filter))
-            found->active = true;
+            activate(*found);
     };
     if (event.events & (EPOLLIN | EPOLLRDHUP | over))
-        activate(EVFILT_READ);
+        told_of(EVFILT_READ);
     if (event.events & (EPOLLOUT | over))
-        activate(EVFILT_WRITE);
+        told_of(EVFILT_WRITE);
 }
 
 bool queue::wait(moment deadline) {
