@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// figures: what this process holds, counted from outside of the library: the program's own malloc
+// counts every block that is taken and given back, /proc tells the rest. Under the address and
+// thread sanitizers their allocator counts instead. Both programs of a scenario use this one, so
+// that the one that leaks shows that the detector works, and the other that nothing leaks.
+#pragma once
+
+#include <cstddef>
+
+namespace coracle::test {
+
+struct figures {
+    std::size_t allocations;    // blocks taken since the start: malloc, operator new, and so on
+    std::size_t live_blocks;    // of those, the ones that have not been given back
+    std::size_t live_bytes;     // in them
+    std::size_t mapped_bytes;   // of the whole process
+    std::size_t resident_bytes; // of those, the ones in memory
+    std::size_t descriptors;    // open
+};
+
+/// Takes the figures. What taking them allocates is given back, but counts as allocations.
+[[nodiscard]] figures take_figures();
+
+/// One line, "name=value", which the test reads.
+void tell(const char* name, long long value);
+
+/// Ends the program as skipped, with the reason.
+[[noreturn]] void skip(const char* reason);
+
+} // namespace coracle::test
