@@ -131,8 +131,10 @@ void epoll_backend::drain_wake() const noexcept {
 void epoll_backend::wake() noexcept {
     const std::uint64_t one = 1;
     // EAGAIN would say that the counter is full: then the loop is about to wake anyway.
-    if (::write(wake_.get(), &one, sizeof one) < 0 && errno != EAGAIN)
-        detail::fatal(fmt::format("cannot wake a loop: {}", posix::last_error().message()));
+    while (::write(wake_.get(), &one, sizeof one) < 0 && errno != EAGAIN) {
+        if (errno != EINTR)
+            detail::fatal(fmt::format("cannot wake a loop: {}", posix::last_error().message()));
+    }
 }
 
 } // namespace

@@ -166,13 +166,14 @@ msghdr& message_of(vector_operation& moved) noexcept {
     return *message;
 }
 
-void set_blocking(int handle, bool blocking) {
+std::error_code set_blocking(int handle, bool blocking) noexcept {
     const int flags = ::fcntl(handle, F_GETFL);
     if (flags < 0)
-        throw std::system_error(last_error(), "fcntl");
+        return last_error();
     const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
     if (wanted != flags && ::fcntl(handle, F_SETFL, wanted) < 0)
-        throw std::system_error(last_error(), "fcntl");
+        return last_error();
+    return {};
 }
 
 } // namespace coracle::posix

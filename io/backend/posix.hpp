@@ -37,6 +37,7 @@ socklen_t to_native(const address& value, void* room) noexcept;
 /// The most that one call is asked to move: what fits a signed 32-bit result everywhere.
 inline constexpr std::size_t most_bytes = std::size_t{1} << 30;
 
-void set_blocking(int handle, bool blocking);
+/// Throws nothing, since operations that find out must not; no code if it was done.
+[[nodiscard]] std::error_code set_blocking(int handle, bool blocking) noexcept;
 
 } // namespace coracle::posix

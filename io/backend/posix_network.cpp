@@ -128,7 +128,9 @@ public:
     }
 
     void make_blocking(native_handle handle) override {
-        posix::set_blocking(native_of(handle), true);
+        const std::error_code error = posix::set_blocking(native_of(handle), true);
+        if (error)
+            throw std::system_error(error, "cannot make a socket block");
     }
 
     void close(native_handle handle) noexcept override {

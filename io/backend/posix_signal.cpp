@@ -62,7 +62,9 @@ public:
         socket other(ends[0], network::native());
         for (const int end : ends)
             posix::finish_opening(end);
-        posix::set_blocking(handle_, false); // macOS does not heed MSG_DONTWAIT everywhere
+        // macOS does not heed MSG_DONTWAIT everywhere.
+        if (const std::error_code error = posix::set_blocking(handle_, false))
+            throw std::system_error(error, "cannot watch for signals");
         posix::never_signal(handle_);
         return other;
     }

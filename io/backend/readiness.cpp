@@ -55,11 +55,9 @@ std::error_code readiness_backend::prepare(const operation& started) const noexc
     if (has_flag && single_calls_ == single_calls::can_refuse_to_block)
         return {};
     descriptor& target = started.target();
-    try {
-        posix::set_blocking(static_cast<int>(target.handle), false);
-    } catch (const std::system_error& error) {
-        return error.code();
-    }
+    const std::error_code error = posix::set_blocking(static_cast<int>(target.handle), false);
+    if (error)
+        return error;
     posix::never_signal(static_cast<int>(target.handle));
     target.non_blocking = true;
     return {};

@@ -97,7 +97,7 @@ int ring::set_up(unsigned entries) noexcept {
     return failure;
 }
 
-bool ring::knows_operations(std::string& reason) noexcept {
+bool ring::knows_operations(std::string& reason) {
     constexpr unsigned needed_features = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
     bool known = (ring_.features & needed_features) == needed_features;
     io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
@@ -112,15 +112,19 @@ bool ring::knows_operations(std::string& reason) noexcept {
     return known;
 }
 
-bool ring::round_trip(std::string& reason) noexcept {
+/// Again where a signal interrupts it, which says nothing of the kernel.
+bool ring::round_trip(std::string& reason) {
     io_uring_prep_nop(request());
-    const int failure = enter(1, 1s);
-    if (failure != 0) {
-        reason = describe("io_uring_enter failed", -failure);
-        return false;
-    }
+    const auto given_up = std::chrono::steady_clock::now() + 1s;
     bool answered = false;
-    collect([&answered](std::uint64_t, int, unsigned) { answered = true; });
+    while (!answered && std::chrono::steady_clock::now() < given_up) {
+        const int failure = enter(1, 1s);
+        if (failure != 0) {
+            reason = describe("io_uring_enter failed", -failure);
+            return false;
+        }
+        collect([&answered](std::uint64_t, int, unsigned) { answered = true; });
+    }
     if (!answered)
         reason = "io_uring gave no answer to a request that does nothing";
     return answered;

@@ -76,8 +76,8 @@ public:
 private:
     [[nodiscard]] int set_up(unsigned entries) noexcept;
     [[nodiscard]] int set_up_within_limits(unsigned entries) noexcept;
-    [[nodiscard]] bool round_trip(std::string& reason) noexcept;
-    [[nodiscard]] bool knows_operations(std::string& reason) noexcept;
+    [[nodiscard]] bool round_trip(std::string& reason);
+    [[nodiscard]] bool knows_operations(std::string& reason);
     unsigned publish() noexcept;
 
     io_uring ring_ = {};

@@ -217,10 +217,9 @@ void uring_backend::request_poll(detail::descriptor& polled) noexcept {
 /// io_uring waits by itself, but only for a socket that may block. Another backend, or whoever
 /// opened it, may have made it one that does not. False, and failed, if that cannot be undone.
 bool uring_backend::make_blocking(operation& started) noexcept {
-    try {
-        posix::set_blocking(static_cast<int>(started.target().handle), true);
-    } catch (const std::system_error& error) {
-        started.fail(error.code());
+    const auto handle = static_cast<int>(started.target().handle);
+    if (const std::error_code error = posix::set_blocking(handle, true)) {
+        started.fail(error);
         return false;
     }
     started.target().non_blocking = false;
@@ -534,8 +533,10 @@ void uring_backend::take_end(operation& waiting, int error) noexcept {
 
 void uring_backend::wake() noexcept {
     const std::uint64_t one = 1;
-    if (::write(wake_handle_, &one, sizeof one) < 0)
-        detail::fatal(fmt::format("cannot wake a loop: {}", std::strerror(errno)));
+    while (::write(wake_handle_, &one, sizeof one) < 0) {
+        if (errno != EINTR)
+            detail::fatal(fmt::format("cannot wake a loop: {}", std::strerror(errno)));
+    }
 }
 
 } // namespace
