@@ -3,6 +3,7 @@
 
 #include "text.hpp"
 #include <algorithm>
+#include <new>
 
 namespace chat {
 
@@ -71,6 +72,9 @@ void room::join(member& arriving) {
         arriving.name_ = "guest" + std::to_string(++guests_);
     } while (find(arriving.name_));
     members_.push_back(&arriving);
+}
+
+void room::welcome(member& arriving) {
     if (closed_)
         return send_away(arriving);
     arriving.tell(compose("* welcome, ", arriving.name_, "; /help lists what you can do"));
@@ -79,7 +83,11 @@ void room::join(member& arriving) {
 
 void room::leave(const member& leaving) noexcept {
     members_.erase(std::find(members_.begin(), members_.end(), &leaving));
-    tell_others(nullptr, compose("* ", leaving.name_, " left", leaving.reason_));
+    try {
+        tell_others(nullptr, compose("* ", leaving.name_, " left", leaving.reason_));
+    } catch (const std::bad_alloc&) {
+        coracle::notice("chat: there was no memory to tell everyone that somebody left");
+    }
 }
 
 void room::tell_others(const member* except, std::string_view line) {

@@ -54,6 +54,9 @@ public:
     room(const room&) = delete;
     room& operator=(const room&) = delete;
 
+    /// Tells who has just taken a seat, and everyone else.
+    void welcome(member& arriving);
+
     /// To everyone else.
     void say(const member& speaker, std::string_view text);
 

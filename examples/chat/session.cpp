@@ -54,6 +54,7 @@ coracle::task<> session::give_up() {
 coracle::task<> session::read() {
     {
         const room::seat here(*room_, *this);
+        room_->welcome(*this);
         co_await obey_lines();
     }
     finish();
