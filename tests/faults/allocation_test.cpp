@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory runs out at the first allocation, at the second, and so on: of an object or of a frame,
+// once or for good. It is std::bad_alloc for whoever awaits what needed it. Nothing else ends, and
+// nothing is left.
+
+#include "fault_sweep.hpp"
+
+#include <cerrno>
+#include <coracle/memory/frame_allocator.hpp>
+#include <csignal>
+#include <vector>
+
+using namespace coracle;
+using namespace coracle::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// It is thrown, or named where there is nobody to throw it to.
+void judge(const fault_outcome& outcome) {
+    CHECK((outcome.ran_out_of_memory() || (outcome.completed() && outcome.notices > 0)));
+}
+
+task<> everything_at_once() {
+    event never;
+    auto sleeping = [](std::chrono::nanoseconds time) -> task<> { co_await sleep_for(time); };
+    auto body = [&](task_group& group) -> task<> {
+        group.start(sleeping, 1us);
+        group.start(when_any(never.wait(), sleeping(1us)));
+        std::vector<task<>> some;
+        for (int i = 0; i < 3; ++i)
+            some.push_back(sleeping(1us));
+        co_await when_all(std::move(some));
+        const auto late = co_await as_result(with_timeout(1us, never.wait()));
+        require_that(late.error() == std::errc::timed_out);
+        co_await shielded(sleeping(1us));
+        co_await group.wait_for_others();
+        group.start(sleeping, 1h);
+        group.cancel();
+    };
+    co_await with_task_group(body);
+    signal_set signals({SIGUSR1});
+    std::raise(SIGUSR1);
+    const int number = co_await signals.next();
+    require_that(number == SIGUSR1);
+}
+
+} // namespace
+
+TEST_CASE("allocation: each one fails once during conversations") {
+    CHECK(fail_each("allocate", ENOMEM, conversations, judge) > 50);
+}
+
+TEST_CASE("allocation: memory has run out from each one on during conversations") {
+    CHECK(fail_each("allocate", ENOMEM, conversations, judge, fault::lasting::for_ever) > 50);
+}
+
+TEST_CASE("allocation: each one fails of groups, races, time limits and signals") {
+    CHECK(fail_each("allocate", ENOMEM, everything_at_once, judge) > 20);
+    CHECK(fail_each("allocate", ENOMEM, everything_at_once, judge, fault::lasting::for_ever) > 20);
+}
+
+TEST_CASE("allocation: each mapping of a chunk of frames fails") {
+    const auto with_no_chunk_left = []() -> task<> {
+        trim();
+        co_await conversations();
+    };
+    CHECK(fail_each("mmap", ENOMEM, with_no_chunk_left, judge) > 3);
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+//
+// fault_sweep: runs a scenario again and again, and has the first call of a kind fail, then the
+// second, until there are no more of them; and the scenarios that are worth it. Each time nothing
+// is left, and the loop is as usable as before.
+//
+// While a fault is planned a scenario calls nothing of the test framework, which allocates as well.
+#pragma once
+
+#include "clean_run.hpp"
+#include "connected.hpp"
+#include "fault.hpp"
+
+#include <array>
+#include <coracle/coracle.hpp>
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace coracle::test {
+
+/// Counts notices instead of printing them, while it lives.
+class counted_notices {
+public:
+    counted_notices() noexcept : before_(set_notice_sink(count)) { number = 0; }
+
+    ~counted_notices() { set_notice_sink(before_); }
+
+    counted_notices(const counted_notices&) = delete;
+    counted_notices& operator=(const counted_notices&) = delete;
+
+    static inline int number = 0;
+
+private:
+    static void count(std::string_view) noexcept { ++number; }
+
+    notice_sink before_;
+};
+
+/// How a scenario ended that met a fault, or did not get as far.
+struct fault_outcome {
+    bool struck = false;
+    std::exception_ptr failure;
+    int notices = 0;
+
+    [[nodiscard]] bool completed() const noexcept { return !failure; }
+
+    /// Whether it failed with this error of the operating system, unchanged.
+    [[nodiscard]] bool failed_with(int error) const {
+        try {
+            if (failure)
+                std::rethrow_exception(failure);
+        } catch (const std::system_error& thrown) {
+            return thrown.code() == std::error_code(error, std::system_category());
+        } catch (...) {
+            return false;
+        }
+        return false;
+    }
+
+    [[nodiscard]] bool ran_out_of_memory() const {
+        try {
+            if (failure)
+                std::rethrow_exception(failure);
+        } catch (const std::bad_alloc&) {
+            return true;
+        } catch (...) {
+            return false;
+        }
+        return false;
+    }
+
+    [[nodiscard]] std::string words() const {
+        try {
+            if (failure)
+                std::rethrow_exception(failure);
+        } catch (const std::exception& thrown) {
+            return thrown.what();
+        } catch (...) {
+            return "no std::exception";
+        }
+        return "completed";
+    }
+};
+
+inline task<> check_usable() {
+    connection ends = co_await connect_ends();
+    co_await ends.here.write("x");
+    const std::string text = co_await read_text(ends.there, 1);
+    CHECK(text == "x");
+}
+
+/// Runs the task of `scenario()` with one fault.
+template <class Scenario>
+fault_outcome run_with_fault(std::string_view call, int nth, int error, Scenario scenario,
+                             fault::lasting how_long = fault::lasting::once) {
+    fault_outcome outcome;
+    run_clean([&]() -> task<> {
+        const counted_notices notices;
+        {
+            const fault planned(call, nth, error, how_long);
+            try {
+                co_await scenario();
+            } catch (...) {
+                outcome.failure = std::current_exception();
+            }
+            outcome.struck = planned.struck();
+        }
+        outcome.notices = counted_notices::number;
+        co_await check_usable();
+    });
+    return outcome;
+}
+
+/// Has each call of that name fail once, and gives what came of it to `judge`. Returns how many
+/// there were.
+template <class Scenario, class Judge>
+int fail_each(std::string_view call, int error, Scenario scenario, Judge judge,
+              fault::lasting how_long = fault::lasting::once) {
+    for (int nth = 1;; ++nth) {
+        CAPTURE(std::string(call));
+        CAPTURE(nth);
+        CAPTURE(error);
+        const fault_outcome outcome = run_with_fault(call, nth, error, scenario, how_long);
+        INFO("it ended: ", outcome.words());
+        if (!outcome.struck) {
+            CHECK(outcome.completed());
+            return nth - 1;
+        }
+        judge(outcome);
+    }
+}
+
+inline void require_that(bool so) {
+    if (!so)
+        throw std::logic_error("not what was sent");
+}
+
+/// A client of every kind of operation. The names say what a fault can meet.
+inline task<> faulty_client(address server) {
+    tcp_stream peer = co_await with_timeout(longest_test, tcp_stream::connect(server));
+    peer.set_no_delay(true);
+    co_await peer.write("hello\nworld\n");
+    const std::array parts = {const_buffer("and "), const_buffer("more\n")};
+    co_await peer.write(std::span<const const_buffer>(parts));
+    std::array<char, 8> answer{};
+    co_await peer.read_exactly(mutable_buffer(answer.data(), 6));
+    require_that(std::string_view(answer.data(), 6) == "answsw");
+    peer.shutdown(shutdown_direction::write);
+    const std::array into = {mutable_buffer(answer.data(), 2), mutable_buffer(answer.data(), 4)};
+    const std::size_t end =
+        co_await with_timeout(longest_test, peer.read(std::span<const mutable_buffer>(into)));
+    require_that(end == 0);
+}
+
+inline task<> faulty_session(tcp_stream peer) {
+    peer.set_no_delay(true);
+    line_reader lines(peer, 100);
+    for (;;) {
+        const auto line = co_await with_timeout(longest_test, lines.next());
+        if (!line)
+            co_return;
+        co_await peer.write(line->substr(0, 2) == "he" ? "an" : "sw");
+    }
+}
+
+/// Two conversations one after the other: listen, connect, accept, echo, gather, scatter, lines,
+/// limits of time, groups and the end of the stream.
+inline task<> conversations() {
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    auto body = [&](task_group& group) -> task<> {
+        for (int i = 0; i < 2; ++i) {
+            group.start(faulty_client, listener.local_address());
+            group.start(faulty_session(co_await listener.accept()));
+            co_await group.wait_for_others();
+        }
+    };
+    co_await with_task_group(body);
+}
+
+/// More than fits between two ends that keep little, so that everybody waits and is woken.
+inline task<> transfer() {
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    connection ends = co_await connect_to(listener);
+    const std::string text(8'000'000, 'x');
+    auto writing = [&]() -> task<> {
+        co_await ends.here.write(text);
+        const std::array parts = {const_buffer(text), const_buffer("y")};
+        co_await ends.here.write(std::span<const const_buffer>(parts));
+        ends.here.shutdown(shutdown_direction::write);
+    };
+    auto reading = [&]() -> task<> {
+        std::string first(3'000'000, '\0');
+        std::string second(2'000'000, '\0');
+        const std::array into = {mutable_buffer(first), mutable_buffer(second)};
+        std::size_t all = 0;
+        for (std::size_t count = 1; count > 0; all += count)
+            count = co_await ends.there.read(std::span<const mutable_buffer>(into));
+        require_that(all == 2 * text.size() + 1);
+    };
+    co_await when_all(writing(), reading());
+}
+
+} // namespace coracle::test

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+//
+// The io_uring of this program, whose set-up, entries and requests may fail as planned. A request
+// that has to fail becomes one that does nothing, and is answered with the planned error: since
+// Linux 6.10 the kernel can be asked for that.
+
+#include "fault.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <liburing.h>
+#include <string_view>
+#include <sys/socket.h>
+
+using coracle::test::fault;
+using coracle::test::planned_error;
+
+extern "C" {
+int real_queue_init_params(unsigned, io_uring*,
+                           io_uring_params*) asm("__real_io_uring_queue_init_params");
+int wrapped_queue_init_params(unsigned, io_uring*,
+                              io_uring_params*) asm("__wrap_io_uring_queue_init_params");
+int real_register_ring_fd(io_uring*) asm("__real_io_uring_register_ring_fd");
+int wrapped_register_ring_fd(io_uring*) asm("__wrap_io_uring_register_ring_fd");
+io_uring_probe* real_get_probe_ring(io_uring*) asm("__real_io_uring_get_probe_ring");
+io_uring_probe* wrapped_get_probe_ring(io_uring*) asm("__wrap_io_uring_get_probe_ring");
+int real_enter2(unsigned, unsigned, unsigned, unsigned, sigset_t*,
+                std::size_t) asm("__real_io_uring_enter2");
+int wrapped_enter2(unsigned, unsigned, unsigned, unsigned, sigset_t*,
+                   std::size_t) asm("__wrap_io_uring_enter2");
+}
+
+namespace {
+
+constexpr unsigned inject_result = 1U << 0; // IORING_NOP_INJECT_RESULT
+
+thread_local io_uring* current_ring = nullptr; // the one that was made last
+thread_local unsigned seen = 0;                // its requests up to here have been looked at
+
+/// The same names as for system calls; none for what cannot fail. A read that must not wait has one
+/// of its own, since being told to come again is news from it.
+std::string_view name_of(const io_uring_sqe& request) noexcept {
+    const bool waits = (request.msg_flags & MSG_DONTWAIT) == 0;
+    switch (request.opcode) {
+    case IORING_OP_ACCEPT:
+        return "accept";
+    case IORING_OP_CONNECT:
+        return "connect";
+    case IORING_OP_RECV:
+        return waits ? "recv" : "recv_now";
+    case IORING_OP_RECVMSG:
+        return waits ? "recvmsg" : "recvmsg_now";
+    case IORING_OP_SEND:
+        return "send";
+    case IORING_OP_SENDMSG:
+        return "sendmsg";
+    case IORING_OP_POLL_ADD:
+        return "poll";
+    case IORING_OP_READ:
+        return "wake_read";
+    default:
+        return {};
+    }
+}
+
+void answer(io_uring_sqe& request, int result) noexcept {
+    const auto whose = request.user_data;
+    io_uring_prep_nop(&request);
+    request.user_data = whose;
+    request.rw_flags = inject_result;
+    request.len = static_cast<unsigned>(result);
+}
+
+/// Of a send; nothing else may be cut short without the kernel telling when to go on.
+void cut_short(io_uring_sqe& request) noexcept {
+    request.msg_flags &= ~static_cast<unsigned>(MSG_WAITALL);
+    if (request.opcode == IORING_OP_SEND)
+        request.len = 1;
+    else
+        reinterpret_cast<msghdr*>(request.addr)->msg_iovlen = 1;
+}
+
+/// Changes the requests that have not been given to the kernel yet, if they have to fail.
+void look_at_requests() noexcept {
+    if (!current_ring)
+        return;
+    const io_uring_sq& queue = current_ring->sq;
+    const unsigned mask = *queue.kring_mask;
+    for (; seen != *queue.ktail; ++seen) {
+        io_uring_sqe& request = queue.sqes[queue.array[seen & mask]];
+        const int error = planned_error(name_of(request));
+        if (error == fault::cut_short)
+            cut_short(request);
+        else if (error != 0)
+            answer(request, -error);
+    }
+}
+
+} // namespace
+
+int wrapped_queue_init_params(unsigned entries, io_uring* made, io_uring_params* parameters) {
+    if (const int error = planned_error("io_uring_setup"))
+        return -error;
+    const int failure = real_queue_init_params(entries, made, parameters);
+    if (failure == 0) {
+        current_ring = made;
+        seen = 0;
+    }
+    return failure;
+}
+
+int wrapped_register_ring_fd(io_uring* ring) {
+    const int error = planned_error("io_uring_register");
+    return error != 0 ? -error : real_register_ring_fd(ring);
+}
+
+io_uring_probe* wrapped_get_probe_ring(io_uring* ring) {
+    return planned_error("io_uring_probe") != 0 ? nullptr : real_get_probe_ring(ring);
+}
+
+int wrapped_enter2(unsigned ring, unsigned requests, unsigned completions, unsigned flags,
+                   sigset_t* argument, std::size_t size) {
+    if (const int error = planned_error("io_uring_enter"))
+        return -error;
+    look_at_requests();
+    return real_enter2(ring, requests, completions, flags, argument, size);
+}
+
+bool coracle::test::can_answer_requests() noexcept {
+    io_uring ring = {};
+    io_uring_params parameters = {};
+    if (real_queue_init_params(2, &ring, &parameters) != 0)
+        return false;
+    io_uring_sqe* const request = io_uring_get_sqe(&ring);
+    request->user_data = 0;
+    answer(*request, -ENOTTY);
+    io_uring_cqe* completion = nullptr;
+    const bool answered =
+        io_uring_submit_and_wait(&ring, 1) == 1 && io_uring_peek_cqe(&ring, &completion) == 0;
+    const bool as_planned = answered && completion->res == -ENOTTY;
+    io_uring_queue_exit(&ring);
+    return as_planned;
+}
