@@ -5,12 +5,12 @@
 // has to leave no frame and no descriptor behind.
 #pragma once
 
+#include "raw_sockets.hpp"
+
 #include <chrono>
 #include <coracle/coracle.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>
-#include <filesystem>
-#include <iterator>
 #include <optional>
 #include <server.hpp>
 #include <string>
@@ -20,6 +20,7 @@
 namespace chat::test {
 
 using coracle::task;
+using coracle::test::open_descriptors;
 
 inline constexpr std::chrono::seconds guard{60};
 
@@ -107,11 +108,6 @@ private:
     coracle::line_reader lines_{stream_, 1 << 20};
 };
 
-[[nodiscard]] inline std::ptrdiff_t open_descriptors() {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
-                         std::filesystem::directory_iterator());
-}
-
 /// Awaits the end of `whole`. A server that is cancelled ends well, so a with_timeout would not
 /// tell.
 inline task<> finish_in_time(task<> whole) {
@@ -136,7 +132,7 @@ task<> serve_for(limits allowed, Body body) {
 template <class Body>
 void with_server(const limits& allowed, Body body) {
     const std::size_t frames_before = coracle::usage().live_frames;
-    const std::ptrdiff_t descriptors_before = open_descriptors();
+    const auto descriptors_before = open_descriptors();
     coracle::run(serve_for(allowed, std::move(body)));
     CHECK(coracle::usage().live_frames == frames_before);
     CHECK(open_descriptors() == descriptors_before);

@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("read: of a closed stream fails at once", Read, ALL_READS) {
 
 TEST_CASE_TEMPLATE("read: of a socket that is not connected passes the code on", Read, ALL_READS) {
     run_clean([]() -> task<> {
-        tcp_stream idle = tcp_stream::adopt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        tcp_stream idle = tcp_stream::adopt(network::native().open_stream(address::family::v4));
         std::string text(5, '\0');
         const auto count = co_await as_result(Read::run(idle, text));
         CHECK(count.error() == std::errc::not_connected);

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <coracle/coracle.hpp>
-#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -107,7 +106,7 @@ TEST_CASE_TEMPLATE("write: of nothing is done at once, in any state of the peer"
 }
 
 TEST_CASE_TEMPLATE("write: to a peer that is gone is an error and no signal", Write, ALL_WRITES) {
-    std::signal(SIGPIPE, SIG_DFL); // what would kill, were it raised
+    let_broken_pipes_kill();
     run_clean([]() -> task<> {
         for (const bool by_reset : {false, true}) {
             CAPTURE(by_reset);

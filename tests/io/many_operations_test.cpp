@@ -10,7 +10,6 @@
 #include <coracle/coracle.hpp>
 #include <memory>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 
 using namespace coracle;
@@ -32,17 +31,11 @@ context_options smallest_ring() {
 class socket_pairs {
 public:
     socket_pairs() {
-        rlimit limit = {};
-        ::getrlimit(RLIMIT_NOFILE, &limit);
-        limit.rlim_cur = limit.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-        const std::size_t room = static_cast<std::size_t>(limit.rlim_max) - 100;
-        const std::size_t count = std::min(operations / 2, room / 2);
+        const std::size_t count = std::min(operations / 2, descriptors_to_be_had() / 2);
         for (std::size_t i = 0; i < count; ++i) {
-            std::array<int, 2> ends = {};
-            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-            for (const int end : ends)
-                streams.push_back(tcp_stream::adopt(end));
+            const auto [one, other] = raw_pair();
+            streams.push_back(tcp_stream::adopt(one));
+            streams.push_back(tcp_stream::adopt(other));
         }
     }
 

@@ -21,7 +21,7 @@ namespace {
 /// How many buffers the rings of this process know, by what the kernel says.
 std::size_t buffers_known() {
     std::size_t known = 0;
-    for (const int handle : open_descriptors()) {
+    for (const native_handle handle : open_descriptors()) {
         std::ifstream information("/proc/self/fdinfo/" + std::to_string(handle));
         bool listed = false;
         for (std::string line; std::getline(information, line);) {

@@ -8,10 +8,7 @@
 #include "connected.hpp"
 
 #include <coracle/coracle.hpp>
-#include <cstdlib>
-#include <fcntl.h>
 #include <string>
-#include <string_view>
 #include <thread>
 
 using namespace coracle;
@@ -124,42 +121,6 @@ TEST_CASE("socket: a read that lost a race before it reached the kernel takes no
             CHECK(count == 1);
         }
         CHECK(byte == 'x');
-    });
-}
-
-TEST_CASE("socket: what lies behind urgent data is read") {
-    const std::string_view backend = std::getenv("CORACLE_BACKEND");
-    if (backend == "io_uring" || backend == "kqueue") {
-        MESSAGE("skipped, because it tells of an arrival and not of what is left: see stream");
-        return;
-    }
-    run_clean([]() -> task<> {
-        connection ends = co_await connect_ends();
-        // Twice, so that the reader is registered with epoll and waits for readiness.
-        for (int again = 0; again < 2; ++again) {
-            auto send_urgent = [](tcp_stream& from) -> task<> {
-                co_await turns();
-                send_raw(from, "abc");
-                const char urgent = '!';
-                CHECK(::send(static_cast<int>(from.handle()), &urgent, 1, MSG_OOB) == 1);
-                send_raw(from, "def");
-            };
-            const auto ended = co_await when_all(read_text(ends.here, 6), send_urgent(ends.there));
-            CHECK(std::get<0>(ended) == "abcdef");
-        }
-    });
-}
-
-TEST_CASE("socket: released, it blocks whatever has used it") {
-    run_clean([]() -> task<> {
-        connection ends = co_await connect_ends(); // connecting has made it one that does not
-        const native_handle handle = ends.here.release();
-        CHECK((::fcntl(static_cast<int>(handle), F_GETFL) & O_NONBLOCK) == 0);
-        CHECK_FALSE(ends.here.is_open());
-        tcp_stream adopted = tcp_stream::adopt(handle);
-        co_await adopted.write("x");
-        const std::string text = co_await read_text(ends.there, 1);
-        CHECK(text == "x");
     });
 }
 

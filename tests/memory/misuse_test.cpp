@@ -163,7 +163,7 @@ TEST_CASE("sanitize: what a live frame holds is not a leak" * doctest::skip(!poo
     const child_outcome outcome = in_child_process([] {
         hold_heap_memory_by_a_frame();
         clear_stack();
-        ::_exit(__lsan_do_recoverable_leak_check() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        std::_Exit(__lsan_do_recoverable_leak_check() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     });
     CHECK(outcome.error_output == "");
     CHECK(outcome.succeeded);

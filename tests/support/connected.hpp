@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // What tests of sockets begin with: two ends of a connection in one loop, ways to cancel what is
-// under way at a chosen moment, and raw system calls that do to an end what no stream would do.
+// under way at a chosen moment.
 #pragma once
+
+#include "raw_sockets.hpp"
 
 #include <array>
 #include <chrono>
@@ -13,12 +15,8 @@
 #include <coracle/runtime/when.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 namespace coracle::test {
@@ -94,26 +92,6 @@ inline task<std::string> read_text(stream& from, std::size_t size) {
 inline void reset(tcp_stream& end) {
     end.set_linger(std::chrono::seconds(0));
     end.close();
-}
-
-/// Sends at once and without the loop: what fits the kernel's buffer is there when this returns.
-inline void send_raw(const socket& from, std::string_view text) {
-    const auto sent = ::send(static_cast<int>(from.handle()), text.data(), text.size(),
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
-    REQUIRE(sent == static_cast<ssize_t>(text.size()));
-}
-
-/// A connection to `peer`, an IPv4 address, by a call that waits; -1 if it cannot be had.
-inline int connect_raw(const address& peer) {
-    const int handle = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in native = {};
-    native.sin_family = AF_INET;
-    native.sin_port = htons(peer.port());
-    native.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(handle, reinterpret_cast<sockaddr*>(&native), sizeof native) == 0)
-        return handle;
-    ::close(handle);
-    return -1;
 }
 
 /// More than the kernel takes from a writer whose peer does not read.
