@@ -51,9 +51,10 @@ public:
     }
 
     ~watched_driver() {
-        kernel_->detach_all();
+        kernel_->finish_closing();
         CHECK(kernel_->operations_in_flight() == 0);
         CHECK(kernel_->descriptors() == 0);
+        kernel_->detach_all();
         backend::set_current(nullptr);
     }
 
