@@ -2,6 +2,7 @@
 #include "backend.hpp"
 
 #include "../memory/fatal.hpp"
+#include "multishot_receive.hpp"
 #include <fmt/format.h>
 #include <utility>
 
@@ -55,6 +56,11 @@ bool backend::start(operation& started) noexcept {
         started.fail(error::write_cut_short);
         return false;
     }
+    const bool multishot = target.shots && target.shots->wanted;
+    if (multishot && is_read(started.code()) && !started.arriving()) {
+        started.fail(std::make_error_code(std::errc::device_or_resource_busy));
+        return false;
+    }
     detail::lane& lane = started.lane();
     if (!lane.idle()) {
         if (is_read(started.code())) {
@@ -65,7 +71,10 @@ bool backend::start(operation& started) noexcept {
         return true;
     }
     lane.active = &started;
-    if (submit(started)) {
+    const bool taken = submit(started);
+    if (started.starved())
+        static_cast<receive_operation&>(started).wait_for_buffer();
+    if (taken || started.starved()) {
         in_flight_.add();
         return true;
     }
@@ -73,7 +82,14 @@ bool backend::start(operation& started) noexcept {
     return false;
 }
 
+void backend::go_on(operation& granted) noexcept {
+    if (!submit(granted))
+        retire(granted);
+}
+
 void backend::retire(operation& over) noexcept {
+    if (over.starved())
+        return static_cast<receive_operation&>(over).wait_for_buffer();
     in_flight_.subtract();
     detail::descriptor& target = over.target();
     detail::lane& lane = over.lane();

@@ -70,6 +70,12 @@ struct backend : driver {
     /// Ends the waiting of an operation that has been started.
     void stop(operation& unwanted) noexcept;
 
+    /// A receive that waited for a buffer has got it.
+    void go_on(operation& granted) noexcept;
+
+    /// A receive that waited for a buffer does so no more, and has failed.
+    void finish(operation& over) noexcept { retire(over); }
+
     /// The socket of a descriptor is gone.
     void close(detail::descriptor& closed) noexcept;
 

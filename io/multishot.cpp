@@ -4,6 +4,10 @@
 #include "../memory/fatal.hpp"
 #include "../memory/frame_allocator.hpp"
 #include "backend.hpp"
+#include "operation.hpp"
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <system_error>
 
 namespace coracle::detail {
@@ -21,6 +25,52 @@ native_handle connection_queue::pop() noexcept {
     return oldest;
 }
 
+buffer_lease received_bytes::release() noexcept {
+    const std::size_t size = left().size();
+    std::memmove(buffer.data(), left().data(), size);
+    buffer.resize(size);
+    return std::move(buffer);
+}
+
+void received_bytes::give_back() noexcept {
+    buffer.reset();
+    taken = 0;
+    next = *home;
+    *home = this;
+}
+
+std::size_t copy_into(operation& read, std::span<const std::byte> bytes) noexcept {
+    if (read.code() == opcode::read) {
+        auto& single = static_cast<transfer_operation&>(read);
+        const std::size_t size = std::min(single.size(), bytes.size());
+        std::memcpy(single.data(), bytes.data(), size);
+        return size;
+    }
+    std::array<vector_operation::part, vector_operation::most_parts> parts;
+    const std::size_t used = static_cast<vector_operation&>(read).remaining(parts);
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < used && copied < bytes.size(); ++i) {
+        const std::size_t size = std::min(parts[i].size, bytes.size() - copied);
+        std::memcpy(parts[i].data, bytes.data() + copied, size);
+        copied += size;
+    }
+    return copied;
+}
+
+void received_queue::push(received_bytes& added) noexcept {
+    added.next = nullptr;
+    (last_ ? last_->next : first_) = &added;
+    last_ = &added;
+    ++size_;
+}
+
+void received_queue::pop() noexcept {
+    first_ = first_->next;
+    if (!first_)
+        last_ = nullptr;
+    --size_;
+}
+
 void* multishot::operator new(std::size_t bytes) {
     return allocate_frame(bytes);
 }
@@ -29,7 +79,8 @@ void multishot::operator delete(void* block, std::size_t bytes) noexcept {
     deallocate_frame(block, bytes);
 }
 
-multishot_use::multishot_use(pin target) : target_(std::move(target)) {
+multishot_use::multishot_use(pin target, buffer_pool* into)
+    : target_(std::move(target)), into_(into) {
     if (!target_ || !target_->open())
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor),
                                 "the socket is closed");
@@ -39,6 +90,9 @@ multishot_use::multishot_use(pin target) : target_(std::move(target)) {
         throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
                                 "a multishot of this socket is there already");
     target_->shots->wanted = true;
+    target_->shots->pool = into_;
+    if (into_)
+        into_->promise();
 }
 
 void multishot_use::end() noexcept {
@@ -46,6 +100,8 @@ void multishot_use::end() noexcept {
     if (!ended)
         return;
     ended->shots->wanted = false;
+    if (into_)
+        into_->forgo();
     if (!ended->owner)
         return;
     if (ended->owner != backend::current())

@@ -10,8 +10,10 @@
 // descriptor is closed, and that waits for as long as the request is armed.
 #pragma once
 
+#include "../memory/buffer_pool.hpp"
 #include "descriptor.hpp"
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace coracle::detail {
@@ -34,6 +36,46 @@ private:
     std::size_t taken_ = 0; // of these, from the front
 };
 
+/// Bytes that were received and that nobody has taken yet.
+struct received_bytes {
+    buffer_lease buffer;
+    std::size_t taken = 0; // of these, from the front
+    received_bytes* next = nullptr;
+    received_bytes** home = nullptr; // the list of free ones that it is from
+    bool lent = false;               // the kernel is still to fill it
+
+    [[nodiscard]] std::span<const std::byte> left() const noexcept {
+        return std::span<const std::byte>(buffer.data(), buffer.size()).subspan(taken);
+    }
+
+    /// The buffer, with what is left at its begin.
+    [[nodiscard]] buffer_lease release() noexcept;
+
+    /// Gives the buffer back, if it still has one, and the room for it.
+    void give_back() noexcept;
+};
+
+/// Copies bytes to where a read wants them. Returns how many it has taken.
+[[nodiscard]] std::size_t copy_into(operation& read, std::span<const std::byte> bytes) noexcept;
+
+/// In the order in which they came. Intrusive: a backend keeps what is in it.
+class received_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return !first_; }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    [[nodiscard]] received_bytes* first() const noexcept { return first_; }
+
+    void push(received_bytes& added) noexcept;
+    void pop() noexcept;
+
+private:
+    received_bytes* first_ = nullptr;
+    received_bytes* last_ = nullptr;
+    std::size_t size_ = 0;
+};
+
 struct multishot {
     static void* operator new(std::size_t bytes);
     static void operator delete(void* block, std::size_t bytes) noexcept;
@@ -43,7 +85,13 @@ struct multishot {
     bool ending = false; // and has been asked to end it
     bool parked = false; // the operation of the inbound lane waits for what it brings
 
+    int failure = 0; // of a stream: what has ended it, and was told nobody yet
+
+    buffer_pool* pool = nullptr;             // of a stream: where the buffers are to come from
+    const buffer_pool* armed_pool = nullptr; // and where those of the last request come from
+
     connection_queue connections;
+    received_queue bytes;
 };
 
 /// Wants the multishot of a descriptor for as long as it lives. One at a time for a descriptor.
@@ -53,7 +101,7 @@ public:
 
     /// Throws std::system_error: device_or_resource_busy if there is another one,
     /// bad_file_descriptor if it is closed.
-    explicit multishot_use(pin target);
+    explicit multishot_use(pin target, buffer_pool* into = nullptr);
 
     multishot_use(multishot_use&& other) noexcept = default;
 
@@ -61,6 +109,7 @@ public:
         if (this != &other) {
             end();
             target_ = std::move(other.target_);
+            into_ = other.into_;
         }
         return *this;
     }
@@ -69,11 +118,14 @@ public:
 
     [[nodiscard]] const pin& target() const noexcept { return target_; }
 
+    [[nodiscard]] buffer_pool& into() const noexcept { return *into_; }
+
     /// On the thread of the loop that uses the descriptor.
     void end() noexcept;
 
 private:
     pin target_;
+    buffer_pool* into_ = nullptr; // of a stream
 };
 
 } // namespace coracle::detail

@@ -7,6 +7,7 @@
 #include "../memory/sanitize.hpp"
 #include "../runtime/inspect.hpp"
 #include "backend.hpp"
+#include "multishot_receive.hpp"
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -55,6 +56,8 @@ bool operation::advance(std::int64_t count) noexcept {
         done_ = count;
         return true;
     }
+    if (arriving_)
+        return static_cast<receive_operation*>(this)->arrived();
     note_written(count);
     done_ += count;
     if (count == 0 && inbound()) {

@@ -74,6 +74,13 @@ public:
     /// The kernel refused it.
     void fail(std::error_code error) noexcept;
 
+    /// A receive that has no buffer yet: it asks for none of the bytes, only whether there are
+    /// some.
+    [[nodiscard]] bool arriving() const noexcept { return arriving_; }
+
+    /// A receive for which there are bytes, and no buffer.
+    [[nodiscard]] bool starved() const noexcept { return starved_; }
+
     /// Somebody has asked for its end.
     [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
 
@@ -93,7 +100,10 @@ public:
 
 protected:
     operation(opcode code, detail::pin target) noexcept
-        : leaf(to_string(code)), target_(std::move(target)), code_(code) {}
+        : operation(code, std::move(target), to_string(code)) {}
+
+    operation(opcode code, detail::pin target, const char* kind) noexcept
+        : leaf(kind), target_(std::move(target)), code_(code) {}
 
     operation(operation&&) noexcept = default;
     ~operation() = default;
@@ -121,6 +131,8 @@ protected:
 
     std::int64_t done_ = 0; // bytes so far, or the handle
     std::int64_t goal_ = 0; // bytes that must be done; 0: whatever comes
+    bool arriving_ = false;
+    bool starved_ = false;
 
 private:
     [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
@@ -145,8 +157,17 @@ public:
 
 protected:
     transfer_operation(opcode code, const detail::pin& target, const void* data, std::size_t size)
-        : operation(code, target),
+        : transfer_operation(code, target, data, size, to_string(code)) {}
+
+    transfer_operation(opcode code, const detail::pin& target, const void* data, std::size_t size,
+                       const char* kind)
+        : operation(code, target, kind),
           data_(const_cast<std::byte*>(static_cast<const std::byte*>(data))), size_(size) {}
+
+    void use_buffer(std::byte* data, std::size_t size) noexcept {
+        data_ = data;
+        size_ = size;
+    }
 
 private:
     std::byte* data_;

@@ -4,10 +4,12 @@
 //
 // At most one read is under way at a time; writes take their turn in the order in which they were
 // awaited, so that two of them never interleave. Urgent data (MSG_OOB) is not for streams: a read
-// stops before it, and on io_uring and kqueue what follows it may have to wait for the next arrival.
+// stops before it, and on io_uring and kqueue what follows it may have to wait for the next
+// arrival.
 #pragma once
 
 #include "buffer.hpp"
+#include "multishot_receive.hpp"
 #include "operation.hpp"
 #include "socket.hpp"
 #include <span>
@@ -51,6 +53,21 @@ public:
     /// source   readv(2), recvmsg(2)
     [[nodiscard]] read_vector_operation read(std::span<const mutable_buffer> into) noexcept {
         return read_vector_operation(state(), into);
+    }
+
+    /// Multishot receive: reads again and again, into buffers of `into` that are taken only when
+    /// there is something. For servers with many connections of which most are idle.
+    ///
+    /// As long as the object is there, nothing else reads from this stream. What has come and was
+    /// not taken when it goes stays with the stream, whose next read gets it; it holds its buffers
+    /// until then or until the stream is closed.
+    ///
+    /// errors   thrown: device_or_resource_busy if there is such an object already,
+    ///          bad_file_descriptor if the stream is closed
+    /// owns     `into` is borrowed until both the object and the stream are gone; the kernel may
+    ///          keep up to half of its buffers at hand
+    [[nodiscard]] multishot_receive receive_many(buffer_pool& into, origin made = {}) {
+        return multishot_receive(detail::multishot_use(state(), &into), made);
     }
 
     /// Writes all of `from`, after the writes that were awaited before it.

@@ -63,6 +63,14 @@ buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes, registra
 buffer_pool::~buffer_pool() {
     if (first_waiting_)
         detail::fatal("a buffer_pool was destroyed while somebody waits for a buffer of it");
+    if (promised_ != 0)
+        detail::fatal(
+            fmt::format("a buffer_pool, made in {}, was destroyed while {} streams receive into it",
+                        detail::words_for(made_), promised_));
+    while (buffer_borrower* const told = first_borrower_) {
+        remove(*told);
+        told->pool_goes();
+    }
     if (leased() != 0)
         name_leases();
 }
@@ -129,6 +137,20 @@ void buffer_pool::wait(buffer_waiter& waiting) noexcept {
 void buffer_pool::stop_waiting(buffer_waiter& waiting) noexcept {
     (waiting.previous_ ? waiting.previous_->next_ : first_waiting_) = waiting.next_;
     (waiting.next_ ? waiting.next_->previous_ : last_waiting_) = waiting.previous_;
+}
+
+void buffer_pool::add(buffer_borrower& borrower) noexcept {
+    borrower.previous_ = nullptr;
+    borrower.next_ = first_borrower_;
+    if (first_borrower_)
+        first_borrower_->previous_ = &borrower;
+    first_borrower_ = &borrower;
+}
+
+void buffer_pool::remove(buffer_borrower& borrower) noexcept {
+    (borrower.previous_ ? borrower.previous_->next_ : first_borrower_) = borrower.next_;
+    if (borrower.next_)
+        borrower.next_->previous_ = borrower.previous_;
 }
 
 void buffer_lease::resize(std::size_t size) {

@@ -63,6 +63,26 @@ private:
 /// a user may lock (ulimit -l). By default where the operations gain by it.
 enum class registration : std::uint8_t { where_useful, wanted };
 
+/// One who keeps buffers of a pool at hand for as long as the pool lives.
+class buffer_borrower {
+public:
+    buffer_borrower(const buffer_borrower&) = delete;
+    buffer_borrower& operator=(const buffer_borrower&) = delete;
+
+    /// The pool is about to go, and knows this borrower no more: it lets go of its leases.
+    virtual void pool_goes() noexcept = 0;
+
+protected:
+    buffer_borrower() = default;
+    ~buffer_borrower() = default;
+
+private:
+    friend class buffer_pool;
+
+    buffer_borrower* next_ = nullptr;
+    buffer_borrower* previous_ = nullptr;
+};
+
 class buffer_pool final : detail::holder {
 public:
     /// Maps `buffers` times `buffer_bytes`, the latter rounded up to a multiple of 64. The mapping
@@ -112,6 +132,15 @@ public:
     /// Takes one out of the queue that is still in it.
     void stop_waiting(buffer_waiter& waiting) noexcept;
 
+    /// Tells a borrower when this pool goes, unless it is taken out before.
+    void add(buffer_borrower& borrower) noexcept;
+    void remove(buffer_borrower& borrower) noexcept;
+
+    /// Someone will ask for buffers now and then: the pool must not go before `forgo`.
+    void promise() noexcept { ++promised_; }
+
+    void forgo() noexcept { --promised_; }
+
 private:
     friend class buffer_lease;
 
@@ -150,6 +179,8 @@ private:
     std::uint32_t first_free_ = 0;
     buffer_waiter* first_waiting_ = nullptr;
     buffer_waiter* last_waiting_ = nullptr;
+    buffer_borrower* first_borrower_ = nullptr;
+    std::size_t promised_ = 0;
     origin made_;
 };
 

@@ -23,6 +23,10 @@ int handle_of(const operation& tried) noexcept {
 }
 
 ssize_t receive(transfer_operation& read) noexcept {
+    if (read.arriving()) {
+        std::byte first{};
+        return ::recv(handle_of(read), &first, 1, MSG_DONTWAIT | MSG_PEEK);
+    }
     return ::recv(handle_of(read), read.data(), std::min(read.size(), most_bytes), MSG_DONTWAIT);
 }
 

@@ -81,7 +81,8 @@ bool readiness_backend::forget(descriptor& known) noexcept {
 }
 
 void readiness_backend::go_on(operation& waiting, bool& ready) noexcept {
-    if (progress(waiting, ready))
+    // One that waits for a buffer goes on when it has got that.
+    if (!waiting.starved() && progress(waiting, ready))
         retire(waiting);
 }
 

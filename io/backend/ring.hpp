@@ -69,6 +69,13 @@ public:
     /// a negative error number.
     [[nodiscard]] int register_buffer(unsigned slot, std::span<std::byte> buffer) noexcept;
 
+    /// Lets the kernel take buffers from a ring of them. 0 or a negative error number.
+    [[nodiscard]] int provide_buffers(io_uring_buf_reg& buffers) noexcept {
+        return io_uring_register_buf_ring(&ring_, &buffers, 0);
+    }
+
+    void withdraw_buffers(int group) noexcept { io_uring_unregister_buf_ring(&ring_, group); }
+
     [[nodiscard]] bool completions_waiting() const noexcept {
         return io_uring_cq_ready(&ring_) > 0;
     }

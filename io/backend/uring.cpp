@@ -21,9 +21,10 @@
 #include "../../memory/fatal.hpp"
 #include "../../runtime/notice.hpp"
 #include "../context.hpp"
-#include "../multishot.hpp"
+#include "../multishot_receive.hpp"
 #include "fixed_buffers.hpp"
 #include "posix.hpp"
+#include "provided_buffers.hpp"
 #include "ring.hpp"
 #include <algorithm>
 #include <cerrno>
@@ -34,6 +35,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace coracle {
 
@@ -48,6 +50,7 @@ constexpr std::uint64_t multishot_mark = 4;
 
 /// What a multishot may have brought before it is asked to end. More comes until it has.
 constexpr std::size_t most_untaken = 64;
+constexpr std::size_t most_untaken_buffers = 8;
 
 std::uint64_t name_of(const operation& named) noexcept {
     return reinterpret_cast<std::uintptr_t>(&named);
@@ -63,6 +66,11 @@ std::uint64_t name_of_multishot(const detail::descriptor& armed) noexcept {
 
 bool is_read(const operation& asked) noexcept {
     return asked.code() == opcode::read || asked.code() == opcode::read_vector;
+}
+
+/// Whether what has ended a multishot is nothing that somebody has to be told.
+bool ends_well(int error) noexcept {
+    return error == ECANCELED || error == ENOBUFS || error == EINTR || error == EAGAIN;
 }
 
 class uring_backend final : public backend {
@@ -98,10 +106,14 @@ private:
     [[nodiscard]] bool parks(const operation& read) noexcept;
     [[nodiscard]] static int wait_flags(const operation& asked) noexcept;
     void give(operation& started) noexcept;
-    [[nodiscard]] bool wants_multishot(const operation& asked) const noexcept;
+    [[nodiscard]] bool wants_multishot(const operation& asked) noexcept;
+    [[nodiscard]] uring::buffer_group* group_of(const buffer_pool* pool) noexcept;
+    [[nodiscard]] uring::buffer_group* group_for(const receive_operation& asked) noexcept;
+    void feed_groups() noexcept;
     [[nodiscard]] static bool take_untaken(operation& asked) noexcept;
+    [[nodiscard]] static bool take_untaken_bytes(operation& asked) noexcept;
     [[nodiscard]] bool park_on_multishot(operation& waiting) noexcept;
-    [[nodiscard]] bool arm(detail::descriptor& target) noexcept;
+    [[nodiscard]] bool arm(operation& waiting) noexcept;
     [[nodiscard]] bool request_disarm(detail::descriptor& target) noexcept;
     void drop_untaken(detail::descriptor& target) noexcept;
     void request_backlog() noexcept;
@@ -111,7 +123,8 @@ private:
     void take_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
     void take_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept;
     void take_connection(detail::descriptor& armed, native_handle accepted) noexcept;
-    void take_end(operation& waiting, int error) noexcept;
+    void take_bytes(detail::descriptor& armed, int answer, unsigned flags) noexcept;
+    void take_end(operation& waiting, int answer) noexcept;
 
     uring::ring ring_;
     uring::fixed_buffers buffers_{ring_};
@@ -122,6 +135,10 @@ private:
     bool wake_requested_ = false;      // the kernel may write to wake_count_
     bool has_poll_ = true;             // since Linux 5.13; before, reads wait in the kernel
     bool has_multishot_accept_ = false;
+    bool group_refused_ = false; // the kernel has no room for a group of buffers
+    std::vector<std::unique_ptr<uring::buffer_group>> groups_;
+    std::uint16_t groups_made_ = 0;
+    std::byte peeked_{};          // nobody reads it
     bool forget_refused_ = false; // there was no room to ask the kernel to forget a poll
 };
 
@@ -190,6 +207,8 @@ void uring_backend::give(operation& started) noexcept {
 /// socket that is read from again is worth a poll.
 bool uring_backend::parks(const operation& read) noexcept {
     detail::descriptor& target = read.target();
+    if (target.shots && target.shots->armed_pool)
+        return false; // there are bytes, or it had waited for those
     if (target.registered)
         return !target.readable && !target.hung_up;
     if (std::exchange(target.read_before, true))
@@ -247,8 +266,11 @@ bool uring_backend::request(operation& started) noexcept {
     }
     case opcode::read: {
         auto& read = static_cast<transfer_operation&>(started);
-        io_uring_prep_recv(sqe, handle, read.data(), std::min(read.size(), posix::most_bytes),
-                           wait_flags(read));
+        if (read.arriving())
+            io_uring_prep_recv(sqe, handle, &peeked_, 1, MSG_PEEK | wait_flags(read));
+        else
+            io_uring_prep_recv(sqe, handle, read.data(), std::min(read.size(), posix::most_bytes),
+                               wait_flags(read));
         break;
     }
     case opcode::write: {
@@ -357,7 +379,9 @@ void uring_backend::request_backlog() noexcept {
         }
     }
     while (operation* const waiting = backlog_.pop()) {
-        if (!request(*waiting)) {
+        if (waiting->inbound() && waiting->target().shots && take_untaken(*waiting))
+            retire(*waiting); // it came while there was no room
+        else if (!request(*waiting)) {
             backlog_.push_front(*waiting);
             return;
         }
@@ -365,6 +389,7 @@ void uring_backend::request_backlog() noexcept {
 }
 
 void uring_backend::poll(time_point deadline) {
+    feed_groups();
     request_backlog();
     request_wake();
     const bool nothing_held_back = backlog_.empty() && unwanted_.empty() && wake_requested_;
@@ -429,7 +454,7 @@ void uring_backend::take(operation& answered, int answer) noexcept {
         answered.fail(posix::error_of(-answer));
     } else {
         detail::descriptor& target = answered.target();
-        if (answered.code() == opcode::read && target.registered) {
+        if (answered.code() == opcode::read && target.registered && !answered.arriving()) {
             const auto& read = static_cast<const transfer_operation&>(answered);
             target.readable = static_cast<std::size_t>(answer) == read.size();
         }
@@ -439,33 +464,110 @@ void uring_backend::take(operation& answered, int answer) noexcept {
     retire(answered);
 }
 
-bool uring_backend::wants_multishot(const operation& asked) const noexcept {
-    return asked.target().shots->wanted && asked.code() == opcode::accept && has_multishot_accept_;
+bool uring_backend::wants_multishot(const operation& asked) noexcept {
+    const detail::multishot& shots = *asked.target().shots;
+    if (!shots.wanted)
+        return false;
+    if (asked.code() == opcode::accept)
+        return has_multishot_accept_;
+    if (!asked.arriving() || (shots.armed && shots.armed_pool != shots.pool))
+        return false;
+    return group_for(static_cast<const receive_operation&>(asked)) != nullptr;
 }
 
-/// Serves an operation with what has come already. False if that is nothing.
+uring::buffer_group* uring_backend::group_of(const buffer_pool* pool) noexcept {
+    for (const auto& each : groups_) {
+        if (each->pool() == pool)
+            return each.get();
+    }
+    return nullptr;
+}
+
+/// The group of buffers that a receive wants; null if it has to do without.
+uring::buffer_group* uring_backend::group_for(const receive_operation& asked) noexcept {
+    uring::buffer_group* const known = group_of(&asked.pool());
+    if (known || group_refused_ || !uring::multishot_receive_works())
+        return known;
+    try {
+        std::erase_if(groups_, [](const auto& each) { return !each->pool(); });
+        auto made = std::make_unique<uring::buffer_group>(asked.pool(), asked.made());
+        groups_.reserve(groups_.size() + 1);
+        group_refused_ = !made->open(ring_, groups_made_);
+        if (group_refused_)
+            return nullptr;
+        ++groups_made_;
+        made->feed();
+        groups_.push_back(std::move(made));
+        return groups_.back().get();
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+void uring_backend::feed_groups() noexcept {
+    for (const auto& each : groups_)
+        each->feed();
+}
+
+/// Serves an operation with what has come already. False if more has to come.
 bool uring_backend::take_untaken(operation& asked) noexcept {
-    detail::connection_queue& connections = asked.target().shots->connections;
-    return !connections.empty() && asked.advance(connections.pop());
+    detail::multishot& shots = *asked.target().shots;
+    if (!shots.connections.empty())
+        return asked.advance(shots.connections.pop());
+    if (take_untaken_bytes(asked))
+        return true;
+    if (shots.failure != 0 && shots.bytes.empty()) {
+        asked.fail(posix::error_of(std::exchange(shots.failure, 0)));
+        return true;
+    }
+    return false;
+}
+
+bool uring_backend::take_untaken_bytes(operation& asked) noexcept {
+    detail::received_queue& untaken = asked.target().shots->bytes;
+    while (detail::received_bytes* const first = untaken.first()) {
+        if (asked.arriving()) {
+            untaken.pop();
+            static_cast<receive_operation&>(asked).deliver(first->release());
+            first->give_back();
+            return true;
+        }
+        const std::size_t moved = detail::copy_into(asked, first->left());
+        first->taken += moved;
+        if (first->left().empty()) {
+            untaken.pop();
+            first->give_back();
+        }
+        if (asked.advance(static_cast<std::int64_t>(moved)))
+            return true;
+    }
+    return false;
 }
 
 /// Has an operation wait for what the multishot brings or, if it wants none, for that to end. False
 /// if there was no room to ask for that.
 bool uring_backend::park_on_multishot(operation& waiting) noexcept {
     detail::descriptor& target = waiting.target();
-    const bool asked = !target.shots->armed       ? arm(target)
+    const bool asked = !target.shots->armed       ? arm(waiting)
                        : wants_multishot(waiting) ? true
                                                   : request_disarm(target);
     target.shots->parked = asked;
     return asked;
 }
 
-bool uring_backend::arm(detail::descriptor& target) noexcept {
+bool uring_backend::arm(operation& waiting) noexcept {
+    detail::descriptor& target = waiting.target();
     io_uring_sqe* const sqe = request();
     if (!sqe)
         return false;
     const int handle = static_cast<int>(target.handle);
-    io_uring_prep_multishot_accept(sqe, handle, nullptr, nullptr, SOCK_CLOEXEC);
+    if (waiting.code() == opcode::accept) {
+        io_uring_prep_multishot_accept(sqe, handle, nullptr, nullptr, SOCK_CLOEXEC);
+    } else {
+        const buffer_pool& pool = static_cast<receive_operation&>(waiting).pool();
+        uring::prepare_multishot_receive(*sqe, handle, group_of(&pool)->number());
+        target.shots->armed_pool = &pool;
+    }
     io_uring_sqe_set_data64(sqe, name_of_multishot(target));
     target.shots->armed = true;
     return true;
@@ -484,8 +586,16 @@ void uring_backend::disarm(detail::descriptor& unwanted) noexcept {
 }
 
 void uring_backend::drop_untaken(detail::descriptor& target) noexcept {
-    while (target.shots && !target.shots->connections.empty())
-        target.opened_by->close(target.shots->connections.pop());
+    if (!target.shots)
+        return;
+    detail::multishot& shots = *target.shots;
+    while (!shots.connections.empty())
+        target.opened_by->close(shots.connections.pop());
+    while (detail::received_bytes* const first = shots.bytes.first()) {
+        shots.bytes.pop();
+        first->give_back();
+    }
+    shots.failure = 0;
 }
 
 void uring_backend::take_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept {
@@ -496,13 +606,17 @@ void uring_backend::take_multishot(detail::descriptor& armed, int answer, unsign
         shots.armed = false;
         shots.ending = false;
     }
-    if (answer >= 0)
+    if (shots.armed_pool)
+        take_bytes(armed, answer, flags);
+    else if (answer >= 0)
         take_connection(armed, answer);
     if (!over)
         return;
-    // What ended it is told to the one who waits; if nobody does, the next one meets it again.
+    // One who waits may have had it armed again by now.
     if (!shots.armed && std::exchange(shots.parked, false))
-        take_end(*armed.in.active, answer < 0 ? -answer : ECANCELED);
+        take_end(*armed.in.active, answer);
+    else if (shots.armed_pool && answer < 0 && !ends_well(-answer))
+        shots.failure = -answer;
     forgotten(armed);
 }
 
@@ -521,13 +635,43 @@ void uring_backend::take_connection(detail::descriptor& armed, native_handle acc
         static_cast<void>(request_disarm(armed)); // the next that comes tries again
 }
 
-/// The multishot that an operation waits for has ended without having brought it anything.
-void uring_backend::take_end(operation& waiting, int error) noexcept {
-    const bool again = error == ECANCELED || error == EINTR;
-    if (again || (error == EAGAIN && make_blocking(waiting)))
+void uring_backend::take_bytes(detail::descriptor& armed, int answer, unsigned flags) noexcept {
+    detail::multishot& shots = *armed.shots;
+    if (!(flags & IORING_CQE_F_BUFFER))
+        return;
+    const auto slot = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+    uring::buffer_group* const group = group_of(shots.armed_pool);
+    if (!group)
+        return; // the pool has gone, and has named whoever should have outlived it
+    const auto size = static_cast<std::size_t>(std::max(answer, 0));
+    detail::received_bytes& came = group->take(slot, size);
+    if (answer <= 0)
+        return came.give_back();
+    shots.bytes.push(came);
+    if (shots.parked && take_untaken_bytes(*armed.in.active)) {
+        shots.parked = false;
+        retire(*armed.in.active);
+    }
+    if (shots.armed && shots.bytes.size() >= most_untaken_buffers)
+        static_cast<void>(request_disarm(armed));
+}
+
+/// The multishot that an operation waits for has ended, with an answer that is not yet the
+/// operation's own.
+void uring_backend::take_end(operation& waiting, int answer) noexcept {
+    if (waiting.arriving() && answer == 0) {
+        static_cast<receive_operation&>(waiting).deliver_end();
+    } else if (waiting.arriving() && answer == -ENOBUFS) {
+        if (!waiting.advance(0))
+            return give(waiting); // with a buffer of its own
+    } else if (answer == -EAGAIN) {
+        if (make_blocking(waiting))
+            return give(waiting);
+    } else if (answer >= 0 || ends_well(-answer)) {
         return give(waiting);
-    if (error != EAGAIN)
-        waiting.fail(posix::error_of(error));
+    } else {
+        waiting.fail(posix::error_of(-answer));
+    }
     retire(waiting);
 }
 

@@ -258,6 +258,26 @@ TEST_CASE("accept_many: of a closed listener is refused") {
     });
 }
 
+TEST_CASE("accept_many: accepts a number of those that nobody takes, and no more") {
+    run_clean([]() -> task<> {
+        tcp_listener listener = listen();
+        multishot_accept incoming = listener.accept_many();
+        auto first =
+            co_await when_all(tcp_stream::connect(listener.local_address()), incoming.next());
+        const std::size_t before = open_descriptors().size();
+        std::vector<crowd> crowds;
+        for (int i = 0; i < 20; ++i) {
+            crowds.emplace_back(listener, 20);
+            co_await turns();
+        }
+        CHECK(open_descriptors().size() - before - 400 <= 100);
+        for (const crowd& each : crowds) {
+            for (std::size_t i = 0; i < each.streams.size(); ++i)
+                co_await incoming.next();
+        }
+    });
+}
+
 TEST_CASE("accept_many: goes on after the completions have overflowed") {
     context_options smallest;
     smallest.ring_entries = 8; // and 128 completions

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// buffer_group: buffers of a pool that io_uring has at hand, for multishot receives to take when
+// bytes arrive. Private to io/backend.
+//
+// Invariants. At most half of a pool is lent to the kernel, so that those who ask the pool itself
+// always come to their turn. A slot is free, or its buffer is with the kernel, or it has been
+// received and waits in the queue of a stream. The group ends before the ring, and lets go of its
+// buffers when the pool goes.
+#pragma once
+
+#include "../../memory/buffer_pool.hpp"
+#include "../multishot.hpp"
+#include "ring.hpp"
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace coracle::uring {
+
+/// Whether this kernel's multishot receive does what it should: tried once, with a connection that
+/// ends right after its bytes. Before Linux 6.0 there is none; many later kernels miss that end.
+[[nodiscard]] bool multishot_receive_works() noexcept;
+
+/// Fills in a request that receives again and again, into buffers of a group.
+void prepare_multishot_receive(io_uring_sqe& request, int handle, std::uint16_t group) noexcept;
+
+/// The kernel's ring of buffers that it may take.
+class provided_ring {
+public:
+    provided_ring() = default;
+    provided_ring(const provided_ring&) = delete;
+    provided_ring& operator=(const provided_ring&) = delete;
+    ~provided_ring();
+
+    /// `size` is a power of two. False if the kernel refuses. Throws std::bad_alloc.
+    [[nodiscard]] bool open(ring& of, unsigned size, std::uint16_t group);
+
+    /// Lends a buffer, from the next `publish` on.
+    void add(std::byte* data, std::size_t bytes, std::uint16_t name) noexcept;
+
+    void publish() noexcept;
+
+    /// Takes all back.
+    void close() noexcept;
+
+private:
+    ring* of_ = nullptr;
+    io_uring_buf_ring* entries_ = nullptr;
+    unsigned size_ = 0;
+    unsigned unpublished_ = 0;
+    std::uint16_t group_ = 0;
+};
+
+class buffer_group final : buffer_borrower {
+public:
+    /// `made` is what the pool names for the buffers that the kernel has.
+    buffer_group(buffer_pool& pool, const origin& made) noexcept;
+
+    ~buffer_group();
+
+    /// False if it cannot be had. Throws std::bad_alloc.
+    [[nodiscard]] bool open(ring& of, std::uint16_t group);
+
+    /// Null once that has gone.
+    [[nodiscard]] const buffer_pool* pool() const noexcept { return pool_; }
+
+    [[nodiscard]] std::uint16_t number() const noexcept { return number_; }
+
+    /// Lends the kernel what the pool can spare.
+    void feed() noexcept;
+
+    /// The kernel has filled a slot with so many bytes.
+    [[nodiscard]] detail::received_bytes& take(std::uint16_t slot, std::size_t bytes) noexcept;
+
+private:
+    void pool_goes() noexcept override;
+
+    buffer_pool* pool_;
+    [[no_unique_address]] origin made_;
+    provided_ring lent_;
+    std::vector<detail::received_bytes> slots_;
+    detail::received_bytes* free_ = nullptr;
+    std::size_t most_lent_ = 0;
+    std::size_t lent_count_ = 0;
+    std::uint16_t number_ = 0;
+};
+
+} // namespace coracle::uring

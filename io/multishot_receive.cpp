@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "multishot_receive.hpp"
+
+#include "../memory/sanitize.hpp"
+#include "../runtime/inspect.hpp"
+#include "backend.hpp"
+
+namespace coracle {
+
+result<buffer_lease> receive_operation::await_result() {
+    end();
+    buffer_lease bytes = std::move(buffer_);
+    if (failure())
+        return failure();
+    if (done_ == 0)
+        return buffer_lease();
+    bytes.resize(static_cast<std::size_t>(done_));
+    return bytes;
+}
+
+void receive_operation::interrupt() noexcept {
+    if (!starved_)
+        return operation::interrupt();
+    pool_->stop_waiting(*this);
+    starved_ = false;
+    fail(detail::cancelled_code());
+    target().owner->finish(*this);
+}
+
+void receive_operation::describe(detail::leaf_notes& notes) const {
+    operation::describe(notes);
+    if (starved_)
+        notes.detail += ", bytes are there, but no buffer is";
+}
+
+bool receive_operation::arrived() noexcept {
+    if (interrupted()) {
+        fail(detail::cancelled_code());
+        return true;
+    }
+    if (buffer_lease free = pool_->try_lease(taken())) {
+        read_into(std::move(free));
+        return false;
+    }
+    starved_ = true;
+    return true;
+}
+
+void receive_operation::granted(buffer_lease given) noexcept {
+    starved_ = false;
+    read_into(std::move(given));
+    target().owner->go_on(*this);
+}
+
+void receive_operation::read_into(buffer_lease given) noexcept {
+    arriving_ = false;
+    buffer_ = std::move(given);
+    use_buffer(buffer_.data(), buffer_.size());
+}
+
+void receive_operation::deliver(buffer_lease bytes) noexcept {
+    arriving_ = false;
+    detail::mark_written(bytes.data(), bytes.size());
+    done_ = static_cast<std::int64_t>(bytes.size());
+    buffer_ = std::move(bytes);
+}
+
+void receive_operation::deliver_end() noexcept {
+    arriving_ = false;
+    static_cast<void>(advance(0));
+}
+
+} // namespace coracle

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//
+// multishot_receive: the bytes of a stream, in buffers of a pool that are taken only when there is
+// something. So a connection that is idle holds no buffer.
+//
+// A kernel that can do it takes the buffers itself, as bytes arrive, from those that the backend
+// has lent it. Elsewhere, and when it has run out of them, a receive goes in two steps on every
+// backend: it waits until there is something; then it takes a buffer, waiting for one in the queue
+// of the pool if it must, and reads.
+#pragma once
+
+#include "../memory/buffer_pool.hpp"
+#include "multishot.hpp"
+#include "operation.hpp"
+#include <utility>
+
+namespace coracle {
+
+/// The awaitable of multishot_receive::next.
+class [[nodiscard]] receive_operation final : public transfer_operation, buffer_waiter {
+public:
+    receive_operation(const detail::pin& from, buffer_pool& into, const origin& made) noexcept
+        : transfer_operation(opcode::read, from, nullptr, 0, "receive"), buffer_waiter(made),
+          pool_(&into) {
+        arriving_ = true;
+    }
+
+    receive_operation(receive_operation&& idle) noexcept
+        : transfer_operation(std::move(idle)), buffer_waiter(idle.taken()), pool_(idle.pool_) {}
+
+    buffer_lease await_resume() { return await_result().value(); }
+
+    [[nodiscard]] result<buffer_lease> await_result();
+
+    void interrupt() noexcept override;
+    void describe(detail::leaf_notes& notes) const override;
+
+    // The rest is for operations and backends.
+
+    [[nodiscard]] buffer_pool& pool() const noexcept { return *pool_; }
+
+    /// Where it was made, by which job.
+    [[nodiscard]] const origin& made() const noexcept { return taken(); }
+
+    /// There is something: takes a buffer, and can then be submitted again. True if there is none.
+    [[nodiscard]] bool arrived() noexcept;
+
+    /// Waits for a buffer. In the meantime it stays where it is in its lane.
+    void wait_for_buffer() noexcept { pool_->wait(*this); }
+
+    /// Here are the bytes: it is done.
+    void deliver(buffer_lease bytes) noexcept;
+
+    /// There will be none: the stream has ended.
+    void deliver_end() noexcept;
+
+private:
+    void granted(buffer_lease given) noexcept override;
+    void read_into(buffer_lease given) noexcept;
+
+    buffer_pool* pool_;
+    buffer_lease buffer_;
+};
+
+/// Receives from one stream; stream::receive_many makes it. Neither the pool nor the stream's loop
+/// may go before it.
+class multishot_receive {
+public:
+    multishot_receive() noexcept = default;
+
+    /// The bytes that have come next; an empty lease at the end of the stream. One at a time.
+    ///
+    ///     while (true) {
+    ///         const buffer_lease bytes = co_await incoming.next();
+    ///         if (!bytes)
+    ///             break;
+    ///         co_await peer.write(bytes);
+    ///     }
+    ///
+    /// shape    1 byte or more, up to the size of a buffer
+    /// errors   operation_canceled, connection_reset, device_or_resource_busy if another one is
+    ///          under way; bad_file_descriptor once the stream is closed
+    /// owns     a buffer of the pool from when bytes have come; the lease then is the caller's
+    /// cost     io_uring from Linux 6.0: 1 SQE for all. Elsewhere: as a read, and a look whether
+    ///          there is something
+    /// source   io_uring_prep_recv_multishot(3)
+    [[nodiscard]] receive_operation next() noexcept {
+        return receive_operation(use_.target(), use_.into(), made_);
+    }
+
+private:
+    friend class stream;
+
+    multishot_receive(detail::multishot_use use, const origin& made) noexcept
+        : use_(std::move(use)), made_(made) {}
+
+    detail::multishot_use use_;
+    [[no_unique_address]] origin made_;
+};
+
+} // namespace coracle
