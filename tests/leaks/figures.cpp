@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <dirent.h>
 #include <malloc.h>
+#include <string>
+#include <string_view>
 #include <unistd.h>
 
 namespace {
@@ -117,15 +119,34 @@ namespace coracle::test {
 
 namespace {
 
-std::size_t open_descriptors() {
-    std::size_t count = 0;
+/// Calls `seen(name)` for each descriptor, with the one that looks among them.
+template <class Function>
+void for_each_descriptor(Function seen) {
     DIR* const folder = ::opendir("/proc/self/fd");
     if (!folder)
-        return 0;
-    while (const dirent* const entry = ::readdir(folder))
-        count += entry->d_name[0] != '.';
+        return;
+    while (const dirent* const entry = ::readdir(folder)) {
+        if (entry->d_name[0] != '.')
+            seen(entry->d_name);
+    }
     ::closedir(folder);
+}
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for_each_descriptor([&count](const char*) { ++count; });
     return count - 1; // without the one that looked
+}
+
+/// How many of these lines tell of a registration: "tfd:" of epoll, "  op=" of a ring's poll list.
+std::size_t registrations_in(std::FILE* information) {
+    std::size_t count = 0;
+    char line[512];
+    while (std::fgets(line, sizeof line, information)) {
+        const std::string_view text = line;
+        count += text.starts_with("tfd:") || text.starts_with("  op=");
+    }
+    return count;
 }
 
 } // namespace
@@ -148,6 +169,18 @@ figures take_figures() {
     }
     taken.descriptors = open_descriptors();
     return taken;
+}
+
+std::size_t kernel_registrations() {
+    std::size_t count = 0;
+    for_each_descriptor([&count](const char* name) {
+        const std::string path = "/proc/self/fdinfo/" + std::string(name);
+        if (std::FILE* const information = std::fopen(path.c_str(), "r")) {
+            count += registrations_in(information);
+            std::fclose(information);
+        }
+    });
+    return count;
 }
 
 void tell(const char* name, long long value) {

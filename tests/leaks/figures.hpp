@@ -22,6 +22,10 @@ struct figures {
 /// Takes the figures. What taking them allocates is given back, but counts as allocations.
 [[nodiscard]] figures take_figures();
 
+/// What the kernel watches for this process, by what it tells of each descriptor: the registrations
+/// of epoll instances, and the polls under way of rings.
+[[nodiscard]] std::size_t kernel_registrations();
+
 /// One line, "name=value", which the test reads.
 void tell(const char* name, long long value);
 
