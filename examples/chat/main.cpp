@@ -7,6 +7,7 @@
 #include "options.hpp"
 #include "server.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -24,9 +25,21 @@ task<int> second_signal(signal_set& signals, chat::server& server) {
     co_return co_await signals.next();
 }
 
-task<int> serve(signal_set& signals, chat::server& server) {
-    const std::variant<std::monostate, int> ended =
-        co_await when_any(server.run(), second_signal(signals, server));
+/// Tells what is in use, one line of JSON at a time and the first one at once, until cancelled.
+task<> watch(std::chrono::seconds interval) {
+    event never;
+    if (interval == std::chrono::seconds::zero())
+        co_await never.wait();
+    for (;;) {
+        std::puts(to_json(usage()).c_str());
+        std::fflush(stdout);
+        co_await sleep_for(interval);
+    }
+}
+
+task<int> serve(signal_set& signals, chat::server& server, std::chrono::seconds watch_interval) {
+    const std::variant<std::monostate, int, std::monostate> ended =
+        co_await when_any(server.run(), second_signal(signals, server), watch(watch_interval));
     co_return ended.index() == 0 ? 0 : 128 + std::get<1>(ended);
 }
 
@@ -50,7 +63,7 @@ int run_server(const chat::options& wanted) {
     signal_set signals({SIGINT, SIGTERM});
     chat::server server(tcp_listener::bind(wanted.address), wanted.allowed);
     introduce(here, server.local_address());
-    return here.run(serve(signals, server));
+    return here.run(serve(signals, server, wanted.watch_interval));
 }
 
 } // namespace

@@ -50,8 +50,8 @@ std::string parse_backend(std::string_view value) {
     throw bad_argument("--backend needs " + known + ", not " + quoted(value));
 }
 
-constexpr std::array<std::string_view, 6> option_names = {
-    "--host", "--port", "--backend", "--max-sessions", "--idle-timeout", "--outbox",
+constexpr std::array<std::string_view, 7> option_names = {
+    "--host", "--port", "--backend", "--max-sessions", "--idle-timeout", "--outbox", "--watch",
 };
 
 void set_option(options& read, std::string_view name, std::string_view value) {
@@ -70,6 +70,8 @@ void set_option(options& read, std::string_view name, std::string_view value) {
         read.allowed.idle_timeout = std::chrono::seconds(number(0, largest_number));
     else if (name == "--outbox")
         read.allowed.outbox_bytes = number(least_outbox_bytes, largest_number);
+    else if (name == "--watch")
+        read.watch_interval = std::chrono::seconds(number(0, largest_number));
 }
 
 } // namespace
@@ -107,6 +109,7 @@ second one at once.
   --max-sessions N        how many may be connected at the same time (default 1000)
   --idle-timeout SECONDS  how long a client may be silent; 0 for ever (default 600)
   --outbox BYTES          how much may wait to be read by one client (default 65536)
+  --watch SECONDS         how often to tell what is in use, as JSON; 0 never (default 0)
   --help                  shows this
 )";
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "limits.hpp"
+#include <chrono>
 #include <coracle/coracle.hpp>
 #include <span>
 #include <stdexcept>
@@ -16,6 +17,7 @@ struct options {
     coracle::address address = coracle::address::loopback_v4(7777);
     std::string backend; // empty for the best one that works
     limits allowed;
+    std::chrono::seconds watch_interval{0}; // zero: does not tell what is in use
     bool help = false;
 };
 

@@ -38,19 +38,22 @@ TEST_CASE("chat options: the defaults") {
     CHECK(read.allowed.max_sessions == 1000);
     CHECK(read.allowed.idle_timeout == 10min);
     CHECK(read.allowed.outbox_bytes == 65536);
+    CHECK(read.watch_interval == std::chrono::seconds(0));
     CHECK(read.allowed.drain_time == 2s);
     CHECK_FALSE(read.help);
 }
 
 TEST_CASE("chat options: each one, with a blank and with an equals sign") {
     const std::string backend(coracle::backend_names().back());
-    const chat::options read = parse({"--host", "::1", "--port=0", "--backend", backend.c_str(),
-                                      "--max-sessions=5", "--idle-timeout", "0", "--outbox=20000"});
+    const chat::options read =
+        parse({"--host", "::1", "--port=0", "--backend", backend.c_str(), "--max-sessions=5",
+               "--idle-timeout", "0", "--outbox=20000", "--watch=3"});
     CHECK(to_string(read.address) == "[::1]:0");
     CHECK(read.backend == backend);
     CHECK(read.allowed.max_sessions == 5);
     CHECK(read.allowed.idle_timeout == 0s);
     CHECK(read.allowed.outbox_bytes == 20000);
+    CHECK(read.watch_interval == std::chrono::seconds(3));
     CHECK(to_string(parse({"--port", "1", "--host", "::1"}).address) == "[::1]:1");
     CHECK(parse({"--help"}).help);
     CHECK(parse({"--port", "1", "-h"}).help);

@@ -94,6 +94,20 @@ TEST_CASE("chat program: the limits of the command line hold") {
     CHECK(one.rest() == "! you were silent for too long\n");
 }
 
+TEST_CASE("chat program: it tells what is in use, if asked to") {
+    program chat(CORACLE_CHAT, {"--port", "0", "--watch", "1"});
+    const std::uint16_t port = port_of(chat);
+    CHECK(chat.output.line().starts_with("{\"resident_bytes\":"));
+    connection alice(port);
+    CHECK(alice.line().starts_with("* welcome"));
+    std::string report; // those from before she came may still be on their way
+    for (int left = 60; left > 0 && report.find("\"objects\":1,") == std::string::npos; --left)
+        report = chat.output.line();
+    CHECK(report.find("\"objects\":1,") != std::string::npos);
+    chat.send_signal(SIGTERM);
+    CHECK(chat.exit_code() == 0);
+}
+
 TEST_CASE("chat program: a signal ends it in order") {
     for (const int number : {SIGINT, SIGTERM}) {
         program chat(CORACLE_CHAT, {"--port", "0"});
