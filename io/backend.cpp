@@ -3,6 +3,7 @@
 
 #include "../memory/fatal.hpp"
 #include "multishot_receive.hpp"
+#include "unused_sockets.hpp"
 #include <fmt/format.h>
 #include <utility>
 
@@ -152,7 +153,16 @@ void backend::retry_closing() noexcept {
     }
 }
 
+void backend::list_sockets(std::vector<holding>& to) const {
+    for (const detail::descriptor* each = first_; each; each = each->next) {
+        if (!each->closing)
+            to.push_back({"socket", words_for(*each), each->made});
+    }
+    detail::list_unused(*this, to);
+}
+
 void backend::attach(detail::descriptor& added) noexcept {
+    detail::note_used(added);
     ++added.pins;
     added.owner = this;
     added.previous = nullptr;
@@ -180,6 +190,7 @@ void backend::detach(detail::descriptor& known) noexcept {
 
 void backend::detach_all() noexcept {
     finish_closing();
+    detail::forget_unused(*this);
     while (first_)
         detach(*first_);
 }

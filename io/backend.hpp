@@ -8,6 +8,7 @@
 #pragma once
 
 #include "../memory/buffer_registrar.hpp"
+#include "../memory/holdings.hpp"
 #include "../memory/tally.hpp"
 #include "../runtime/driver.hpp"
 #include "descriptor.hpp"
@@ -16,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace coracle {
 
@@ -84,6 +86,9 @@ struct backend : driver {
 
     /// The same for all: sockets may outlive the loop that used them.
     void detach_all() noexcept;
+
+    /// Adds every open socket that was used here, or made here and not used yet.
+    void list_sockets(std::vector<holding>& to) const;
 
     /// How many descriptors have no socket any more and are not closed yet.
     [[nodiscard]] std::size_t closing() const noexcept { return closing_; }

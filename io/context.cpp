@@ -7,6 +7,7 @@
 #include "../memory/fatal.hpp"
 #include "../runtime/notice.hpp"
 #include "backend.hpp"
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -16,6 +17,9 @@
 namespace coracle {
 
 namespace {
+
+/// A server that leaks its sessions leaks many, and the first ones tell where.
+constexpr std::size_t most_reported = 32;
 
 constinit thread_local context* context_of_this_thread = nullptr;
 
@@ -76,12 +80,16 @@ std::unique_ptr<backend> make_backend(const context_options& options, std::strin
 } // namespace
 
 context::context(const context_options& options)
-    : backend_(make_backend(options, reason_)), loop_(*backend_) {
+    : reports_(options.report_holdings), backend_(make_backend(options, reason_)),
+      loop_(*backend_) {
     context_of_this_thread = this;
     backend::set_current(backend_.get());
 }
 
 context::~context() {
+    finish_closing();
+    if (detail::inspectable && reports_)
+        report_holdings();
     backend_->detach_all();
     backend::set_current(nullptr);
     context_of_this_thread = nullptr;
@@ -91,6 +99,26 @@ context& context::current() {
     if (!context_of_this_thread)
         detail::fatal("no context is on this thread: call this from within coracle::run");
     return *context_of_this_thread;
+}
+
+std::vector<holding> context::still_held() const {
+    std::vector<holding> held = detail::holdings_of_this_thread();
+    backend_->list_sockets(held);
+    std::erase_if(held, [](const holding& each) { return !each.made.job(); });
+    return held;
+}
+
+void context::report_holdings() noexcept {
+    try {
+        std::vector<holding> held = still_held();
+        loop_.end_posting(held);
+        for (std::size_t i = 0; i < std::min(held.size(), most_reported); ++i)
+            notice(to_string(held[i]));
+        if (held.size() > most_reported)
+            notice(fmt::format("still held at the end: {} more", held.size() - most_reported));
+    } catch (...) {
+        notice("there is no memory to say what is still held at the end");
+    }
 }
 
 void context::finish_closing() noexcept {

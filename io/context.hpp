@@ -3,6 +3,7 @@
 // context: where loop, backend and pools meet. `run` makes one, runs a task in it and ends it.
 #pragma once
 
+#include "../memory/holdings.hpp"
 #include "../runtime/loop.hpp"
 #include "../runtime/task.hpp"
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace coracle {
 
@@ -26,6 +28,10 @@ struct context_options {
     /// io_uring: how many requests the submission queue holds; 0 for a size that suits the user's
     /// limits. Any number of operations may be under way whatever the size.
     unsigned ring_entries = 0;
+
+    /// Whether the end of the context names what is still held: see `context::still_held`. Not
+    /// wanted where a socket that a job has made is meant to outlive the context.
+    bool report_holdings = true;
 };
 
 /// A loop with a backend, on the thread that makes it. One at a time on a thread.
@@ -62,6 +68,17 @@ public:
     /// Sockets that have been used in this context and are open.
     [[nodiscard]] std::size_t open_sockets() const noexcept;
 
+    /// What jobs have made on this thread and somebody still holds: open sockets of this context,
+    /// leases of a buffer_pool, objects of an object_pool. In the middle of a run that is what the
+    /// program is at; after the end of the last one, what it has forgotten.
+    ///
+    /// When the context ends, each becomes a notice that names what it is, where it was made and by
+    /// which job, and so does each function that was posted and never run. It is not asked at
+    /// the end of every `run`, since another one may follow. What was made outside of any job, such
+    /// as a listener that `main` has bound, is its maker's own and never named. Nor is
+    /// anything in a build with CORACLE_INSPECT=OFF, which knows no makers.
+    [[nodiscard]] std::vector<holding> still_held() const;
+
 private:
     /// What is being closed when the last job has ended is closed before `run` returns.
     class end_of_run {
@@ -78,7 +95,9 @@ private:
     };
 
     void finish_closing() noexcept;
+    void report_holdings() noexcept;
 
+    bool reports_;
     std::string reason_;
     std::unique_ptr<backend> backend_;
     loop loop_;

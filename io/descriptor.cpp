@@ -4,6 +4,8 @@
 #include "../memory/frame_allocator.hpp"
 #include "multishot.hpp"
 #include "operation.hpp"
+#include <fmt/format.h>
+#include <system_error>
 
 namespace coracle::detail {
 
@@ -43,8 +45,8 @@ bool operation_queue::remove(operation& removed) noexcept {
     return false;
 }
 
-descriptor::descriptor(native_handle opened, network& by) noexcept
-    : handle(opened), opened_by(&by) {}
+descriptor::descriptor(native_handle opened, network& by, origin by_whom) noexcept
+    : handle(opened), opened_by(&by), made(by_whom) {}
 
 descriptor::~descriptor() = default;
 
@@ -54,6 +56,20 @@ void* descriptor::operator new(std::size_t bytes) {
 
 void descriptor::operator delete(void* block, std::size_t bytes) noexcept {
     deallocate_frame(block, bytes);
+}
+
+std::string words_for(const descriptor& named) {
+    std::string words = fmt::format("descriptor {}", named.handle);
+    try {
+        return words + ", peer " + to_string(named.opened_by->peer_address(named.handle));
+    } catch (const std::system_error&) {
+        // A listener, or a connection that is still being made.
+    }
+    try {
+        return words + ", local " + to_string(named.opened_by->local_address(named.handle));
+    } catch (const std::system_error&) {
+        return words; // not of the internet
+    }
 }
 
 } // namespace coracle::detail

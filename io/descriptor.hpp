@@ -9,10 +9,13 @@
 // operation can meet a recycled one.
 #pragma once
 
+#include "../memory/origin.hpp"
 #include "network.hpp"
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace coracle {
@@ -52,7 +55,7 @@ struct lane {
 /// Lives for as long as a pin holds it: the socket has one, and each operation made for it, so that
 /// an operation that is awaited late finds a closed descriptor and not a freed one.
 struct descriptor {
-    descriptor(native_handle opened, network& by) noexcept;
+    descriptor(native_handle opened, network& by, origin made) noexcept;
     ~descriptor();
 
     descriptor(const descriptor&) = delete;
@@ -74,6 +77,11 @@ struct descriptor {
     lane in;                          // read, accept
     lane out;                         // write, connect
     std::unique_ptr<multishot> shots; // if it has ever been wanted
+
+    // Where the socket was made, and where it is listed until it is used: see unused_sockets.hpp.
+    [[no_unique_address]] origin made;
+    std::atomic<backend*> unused_in = nullptr;
+
     std::uint32_t pins = 0;
     bool closing = false;         // the socket is gone, operations are not
     bool write_cut_short = false; // a part of a write went out, and the rest never will
@@ -90,6 +98,9 @@ struct descriptor {
     bool read_parked = false; // its read waits for that, and is not with the kernel
     bool forgetting = false;  // being registered is about to end
 };
+
+/// As "descriptor 7, peer 127.0.0.1:4000": with the address of the peer, or its own without one.
+[[nodiscard]] std::string words_for(const descriptor& named);
 
 /// Holds a descriptor.
 class pin {

@@ -9,7 +9,6 @@
 #include "backend.hpp"
 #include "multishot_receive.hpp"
 #include <algorithm>
-#include <fmt/format.h>
 
 namespace coracle {
 
@@ -38,17 +37,8 @@ void operation::interrupt() noexcept {
     target_->owner->stop(*this);
 }
 
-/// Nothing of a listener, and of a connection that is still being made.
-static std::string peer_of(const detail::descriptor& target) {
-    try {
-        return ", peer " + to_string(target.opened_by->peer_address(target.handle));
-    } catch (const std::system_error&) {
-        return {};
-    }
-}
-
 void operation::describe(detail::leaf_notes& notes) const {
-    notes.detail = fmt::format("descriptor {}{}", target_->handle, peer_of(*target_));
+    notes.detail = words_for(*target_);
 }
 
 bool operation::advance(std::int64_t count) noexcept {
@@ -144,8 +134,8 @@ write_vector_operation::write_vector_operation(const detail::pin& to,
         settle();
 }
 
-accept_operation::accept_operation(const detail::pin& from) noexcept
-    : operation(opcode::accept, from) {
+accept_operation::accept_operation(const detail::pin& from, origin made) noexcept
+    : operation(opcode::accept, from), made_(made) {
     done_ = no_handle;
 }
 
@@ -153,7 +143,7 @@ result<socket> accept_operation::await_result() {
     end();
     if (failure())
         return failure();
-    return socket(static_cast<native_handle>(done_), *target().opened_by);
+    return socket(static_cast<native_handle>(done_), *target().opened_by, made_);
 }
 
 } // namespace coracle

@@ -263,13 +263,16 @@ public:
 /// Gives the handle of the next connection, as a socket.
 class [[nodiscard]] accept_operation : public operation {
 public:
-    explicit accept_operation(const detail::pin& from) noexcept;
+    explicit accept_operation(const detail::pin& from, origin made = {}) noexcept;
 
     [[nodiscard]] socket await_resume() { return await_result().value(); }
 
     [[nodiscard]] result<socket> await_result();
 
     [[no_unique_address]] detail::accept_room answer; // for what the kernel writes to
+
+private:
+    [[no_unique_address]] origin made_; // the socket
 };
 
 class [[nodiscard]] connect_operation : public operation {

@@ -3,13 +3,15 @@
 
 #include "../memory/fatal.hpp"
 #include "backend.hpp"
+#include "unused_sockets.hpp"
 #include <system_error>
 
 namespace coracle {
 
-socket::socket(native_handle handle, network& opened_by) {
+socket::socket(native_handle handle, network& opened_by, origin made) {
     try {
-        state_ = detail::pin(new detail::descriptor(handle, opened_by));
+        state_ = detail::pin(new detail::descriptor(handle, opened_by, made));
+        detail::note_unused(*state_);
     } catch (...) {
         opened_by.close(handle);
         throw;
@@ -21,6 +23,7 @@ void socket::close() noexcept {
     if (!closed)
         return;
     if (!closed->owner) {
+        detail::note_used(*closed);
         closed->opened_by->close(std::exchange(closed->handle, no_handle));
         return;
     }
@@ -37,6 +40,8 @@ native_handle socket::release() {
     const detail::pin kept = std::move(state_);
     if (given.owner)
         given.owner->detach(given);
+    else
+        detail::note_used(given);
     if (given.non_blocking)
         given.opened_by->make_blocking(given.handle);
     return std::exchange(given.handle, no_handle);

@@ -13,7 +13,7 @@ namespace coracle {
 class socket {
 public:
     socket() noexcept = default;
-    socket(native_handle handle, network& opened_by);
+    socket(native_handle handle, network& opened_by, origin made = {});
 
     socket(socket&& other) noexcept = default;
 

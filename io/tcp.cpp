@@ -23,10 +23,10 @@ network& present_network() noexcept {
     return current ? current->sockets() : network::native();
 }
 
-socket open_stream(address::family family) {
+socket open_stream(address::family family, origin made) {
     network& opener = present_network();
     const native_handle handle = opener.open_stream(family);
-    return socket(handle, opener);
+    return socket(handle, opener, made);
 }
 
 /// The kernel has no room for another connection now, but may have later.
@@ -71,8 +71,8 @@ int whole_seconds(std::chrono::seconds time) noexcept {
     return static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, 32767));
 }
 
-task<tcp_stream> connect_from(std::optional<address> local, address peer) {
-    socket opened = open_stream(peer.kind());
+task<tcp_stream> connect_from(std::optional<address> local, address peer, origin made) {
+    socket opened = open_stream(peer.kind(), made);
     if (local)
         opened.state()->opened_by->bind(opened.handle(), *local);
     const result<void> connected = co_await as_result(connect_operation(opened.state(), peer));
@@ -82,9 +82,9 @@ task<tcp_stream> connect_from(std::optional<address> local, address peer) {
 }
 
 /// Holds the descriptor and not the listener, which may be moved or go away in the meantime.
-task<tcp_stream> accept_from(detail::pin listening) {
+task<tcp_stream> accept_from(detail::pin listening, origin made) {
     for (;;) {
-        result<socket> accepted = co_await as_result(accept_operation(listening));
+        result<socket> accepted = co_await as_result(accept_operation(listening, made));
         if (accepted)
             co_return tcp_stream(std::move(*accepted));
         if (is_shortage(accepted.error())) {
@@ -102,16 +102,16 @@ task<tcp_stream> accept_from(detail::pin listening) {
 
 } // namespace
 
-task<tcp_stream> tcp_stream::connect(address peer) {
-    return connect_from(std::nullopt, peer);
+task<tcp_stream> tcp_stream::connect(address peer, origin made) {
+    return connect_from(std::nullopt, peer, made);
 }
 
-task<tcp_stream> tcp_stream::connect(address peer, address local) {
-    return connect_from(local, peer);
+task<tcp_stream> tcp_stream::connect(address peer, address local, origin made) {
+    return connect_from(local, peer, made);
 }
 
-tcp_stream tcp_stream::adopt(native_handle connected) {
-    return tcp_stream(socket(connected, present_network()));
+tcp_stream tcp_stream::adopt(native_handle connected, origin made) {
+    return tcp_stream(socket(connected, present_network(), made));
 }
 
 address tcp_stream::local_address() const {
@@ -179,8 +179,8 @@ int tcp_stream::receive_buffer_size() const {
     return get_option(*this, socket_option::receive_buffer_bytes);
 }
 
-tcp_listener tcp_listener::bind(address local, const listen_options& options) {
-    socket opened = open_stream(local.kind());
+tcp_listener tcp_listener::bind(address local, const listen_options& options, origin made) {
+    socket opened = open_stream(local.kind(), made);
     set_option(opened, socket_option::reuse_address, options.reuse_address);
     if (options.reuse_port)
         set_option(opened, socket_option::reuse_port, 1);
@@ -191,16 +191,16 @@ tcp_listener tcp_listener::bind(address local, const listen_options& options) {
     return tcp_listener(std::move(opened));
 }
 
-task<tcp_stream> tcp_listener::accept() {
-    return accept_from(state());
+task<tcp_stream> tcp_listener::accept(origin made) {
+    return accept_from(state(), made);
 }
 
 multishot_accept tcp_listener::accept_many() {
     return multishot_accept(detail::multishot_use(state()));
 }
 
-task<tcp_stream> multishot_accept::next() {
-    return accept_from(use_.target());
+task<tcp_stream> multishot_accept::next(origin made) {
+    return accept_from(use_.target(), made);
 }
 
 address tcp_listener::local_address() const {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // tcp_stream and tcp_listener: TCP over IPv4 and IPv6.
+//
+// Whatever makes a socket takes as its last argument where it was called, which is there by itself:
+// a socket that is still held when its context ends is named by that.
 #pragma once
 
 #include "../runtime/task.hpp"
@@ -30,13 +33,13 @@ public:
     ///
     /// errors   connection_refused, host_unreachable, timed_out, operation_canceled;
     ///          too_many_files_open
-    [[nodiscard]] static task<tcp_stream> connect(address peer);
+    [[nodiscard]] static task<tcp_stream> connect(address peer, origin made = {});
 
     /// The same from a local address.
-    [[nodiscard]] static task<tcp_stream> connect(address peer, address local);
+    [[nodiscard]] static task<tcp_stream> connect(address peer, address local, origin made = {});
 
     /// Takes over a connected socket that was opened elsewhere or released.
-    [[nodiscard]] static tcp_stream adopt(native_handle connected);
+    [[nodiscard]] static tcp_stream adopt(native_handle connected, origin made = {});
 
     [[nodiscard]] address local_address() const;
     [[nodiscard]] address peer_address() const;
@@ -79,7 +82,7 @@ public:
     /// turn.
     ///
     /// errors   as tcp_listener::accept; bad_file_descriptor once the listener is closed
-    [[nodiscard]] task<tcp_stream> next();
+    [[nodiscard]] task<tcp_stream> next(origin made = {});
 
 private:
     friend class tcp_listener;
@@ -98,7 +101,8 @@ public:
     /// called outside of a context too.
     ///
     /// errors   address_in_use, permission_denied, address_not_available; the text names `local`
-    [[nodiscard]] static tcp_listener bind(address local, const listen_options& options = {});
+    [[nodiscard]] static tcp_listener bind(address local, const listen_options& options = {},
+                                           origin made = {});
 
     /// Waits for the next connection. Several may wait at once, and are served in turn.
     ///
@@ -107,7 +111,7 @@ public:
     ///
     /// errors   operation_canceled; any other OS code unchanged
     /// source   accept4(2), io_uring_prep_accept(3)
-    [[nodiscard]] task<tcp_stream> accept();
+    [[nodiscard]] task<tcp_stream> accept(origin made = {});
 
     /// Multishot accept: the same for a listener that many connect to.
     ///

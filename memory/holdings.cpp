@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "holdings.hpp"
 
-namespace coracle::detail {
+#include "place.hpp"
+#include <fmt/format.h>
+
+namespace coracle {
+
+std::string to_string(const holding& held) {
+    const std::string which = held.detail.empty() ? "" : " (" + held.detail + ")";
+    return fmt::format("still held at the end: {}{}, made in {}", held.kind, which,
+                       detail::words_for(held.made));
+}
+
+namespace detail {
 
 namespace {
 
@@ -28,4 +39,6 @@ std::vector<holding> holdings_of_this_thread() {
     return all;
 }
 
-} // namespace coracle::detail
+} // namespace detail
+
+} // namespace coracle

@@ -29,6 +29,10 @@ struct holding {
     origin made;
 };
 
+/// As "still held at the end: a socket (descriptor 7, peer 127.0.0.1:4000), made in task<> serve()
+/// (server.cpp:12) by the job session".
+[[nodiscard]] std::string to_string(const holding& held);
+
 namespace detail {
 
 /// Tells what it has handed out. Made and destroyed on one thread.

@@ -56,11 +56,19 @@ bool inbox::fall_asleep() noexcept {
     return true;
 }
 
+void inbox::refuse() noexcept {
+    const std::lock_guard guard(lock_);
+    sleeper_ = nullptr;
+}
+
+void inbox::list_letters(std::vector<holding>& to) {
+    const std::lock_guard guard(lock_);
+    for (const letter* each = first_; each; each = each->next_)
+        to.push_back({"posted function", "never run", each->posted_});
+}
+
 void inbox::close() noexcept {
-    {
-        const std::lock_guard guard(lock_);
-        sleeper_ = nullptr;
-    }
+    refuse();
     letter* oldest = take_all();
     while (oldest) {
         const std::unique_ptr<letter> current(oldest);

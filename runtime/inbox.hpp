@@ -7,12 +7,14 @@
 // pointer. What was posted is either run on the loop's thread or destroyed, exactly once.
 #pragma once
 
+#include "../memory/holdings.hpp"
 #include <atomic>
 #include <concepts>
 #include <memory>
 #include <mutex>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace coracle {
 
@@ -24,12 +26,15 @@ class inbox {
 public:
     class letter {
     public:
+        explicit letter(const origin& posted) noexcept : posted_(posted) {}
+
         virtual ~letter() = default;
         virtual void run() = 0;
 
     private:
         friend class inbox;
         letter* next_ = nullptr;
+        [[no_unique_address]] origin posted_;
     };
 
     explicit inbox(driver& sleeper) noexcept : sleeper_(&sleeper) {}
@@ -55,6 +60,12 @@ public:
 
     void awake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
 
+    /// Refuses letters from now on, so that those which are there are the last.
+    void refuse() noexcept;
+
+    /// Adds the letters that have not been run.
+    void list_letters(std::vector<holding>& to);
+
     /// Ends the loop's side: letters that have not been run are destroyed, later ones refused.
     void close() noexcept;
 
@@ -79,18 +90,20 @@ public:
     /// Has the loop run `function` on its own thread, soon, in the order of posting.
     ///
     /// Returns false, and destroys `function` unrun, if the loop has ended. If the loop ends before
-    /// its turn comes it is destroyed unrun as well. An exception out of it becomes a notice.
+    /// its turn comes it is destroyed unrun as well,
+    /// which becomes a notice when the context ends. An exception out of it becomes a notice.
     template <std::invocable Function>
-    bool post(Function function) const {
+    bool post(Function function, origin made = {}) const {
         struct posted final : detail::inbox::letter {
-            explicit posted(Function&& run_later) : function_(std::move(run_later)) {}
+            posted(Function&& run_later, const origin& made)
+                : letter(made), function_(std::move(run_later)) {}
 
             void run() override { static_cast<void>(function_()); }
 
             Function function_;
         };
 
-        return inbox_->post(std::make_unique<posted>(std::move(function)));
+        return inbox_->post(std::make_unique<posted>(std::move(function), made));
     }
 
 private:

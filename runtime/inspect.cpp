@@ -177,17 +177,19 @@ inspection inspection::of_this_loop() {
     return taken;
 }
 
-std::future<inspection> inspect(const remote& other) {
+std::future<inspection> inspect(const remote& other, origin made) {
     std::promise<inspection> answer;
     std::future<inspection> promised = answer.get_future();
     // If it is not taken it is destroyed unrun, and the promise with it.
-    static_cast<void>(other.post([answer = std::move(answer)]() mutable {
-        try {
-            answer.set_value(inspect());
-        } catch (...) {
-            answer.set_exception(std::current_exception());
-        }
-    }));
+    static_cast<void>(other.post(
+        [answer = std::move(answer)]() mutable {
+            try {
+                answer.set_value(inspect());
+            } catch (...) {
+                answer.set_exception(std::current_exception());
+            }
+        },
+        made));
     return promised;
 }
 

@@ -100,7 +100,7 @@ private:
 /// The answer comes when that loop has its next turn. If it ends before, or has ended,
 /// `get` throws std::future_error (broken_promise) instead of waiting. Of a loop that is stuck in a
 /// function, or is not run, there is none: use `wait_for` where that can be.
-[[nodiscard]] std::future<inspection> inspect(const remote& other);
+[[nodiscard]] std::future<inspection> inspect(const remote& other, origin made = {});
 
 /// An indented tree: one line for each job, below it its frames and then its children.
 [[nodiscard]] std::string to_string(const inspection& seen);

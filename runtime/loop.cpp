@@ -29,6 +29,11 @@ loop& loop::current() {
     return *loop_of_this_thread;
 }
 
+void loop::end_posting(std::vector<holding>& to) {
+    inbox_->refuse();
+    inbox_->list_letters(to);
+}
+
 void loop::run_jobs() noexcept {
     inbox_->run_all();
     calls_ = 0;

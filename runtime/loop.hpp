@@ -14,6 +14,7 @@
 #include "timers.hpp"
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace coracle {
 
@@ -43,6 +44,9 @@ public:
     [[nodiscard]] coracle::timers& timers() noexcept { return timers_; }
 
     [[nodiscard]] ready_queue& ready() noexcept { return ready_; }
+
+    /// Refuses what is posted from now on, and adds what will not be run any more.
+    void end_posting(std::vector<holding>& to);
 
     /// A job has called the kernel and goes on at once: a turn has room for a number of these.
     void note_call() noexcept { ++calls_; }

@@ -53,13 +53,13 @@ public:
     }
 
     /// Makes the pair, keeps the end that the handler writes to, and returns the other.
-    [[nodiscard]] socket open() {
+    [[nodiscard]] socket open(const origin& made) {
         std::array<int, 2> ends = {};
         const int type = SOCK_STREAM | posix::close_on_exec;
         if (::socketpair(AF_UNIX, type, 0, ends.data()) != 0)
             throw std::system_error(posix::last_error(), "cannot watch for signals");
         handle_ = ends[1];
-        socket other(ends[0], network::native());
+        socket other(ends[0], network::native(), made);
         for (const int end : ends)
             posix::finish_opening(end);
         // macOS does not heed MSG_DONTWAIT everywhere.
@@ -94,9 +94,9 @@ private:
     std::vector<std::pair<int, struct sigaction>> caught_;
 };
 
-signal_set::signal_set(std::initializer_list<int> signals)
+signal_set::signal_set(std::initializer_list<int> signals, origin made)
     : registration_(std::make_unique<registration>()) {
-    arrivals_ = stream(registration_->open());
+    arrivals_ = stream(registration_->open(made));
     for (const int number : signals)
         registration_->add(number);
 }

@@ -166,10 +166,10 @@ private:
     std::vector<std::pair<int, handler>> caught_;
 };
 
-signal_set::signal_set(std::initializer_list<int> signals)
+signal_set::signal_set(std::initializer_list<int> signals, origin made)
     : registration_(std::make_unique<registration>()) {
     const SOCKET arriving = registration_->open();
-    arrivals_ = stream(socket(static_cast<native_handle>(arriving), network::native()));
+    arrivals_ = stream(socket(static_cast<native_handle>(arriving), network::native(), made));
     for (const int number : signals)
         registration_->add(number);
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// Sockets that a job has made and that no loop has used yet: accepted and put away, for example. No
+// backend knows of them, so that they are listed here, for the report of what is still held.
+//
+// A socket may be used first on another thread than the one that made it, hence the locks: one pair
+// for each connection, and none for what is read and written.
+#pragma once
+
+#include "../memory/holdings.hpp"
+#include "descriptor.hpp"
+#include <vector>
+
+namespace coracle::detail {
+
+/// Lists a descriptor that has just been made, if a job of this thread's context has made it.
+void note_unused(descriptor& made) noexcept;
+
+/// It is about to be used, closed or given up.
+void note_used(descriptor& known) noexcept;
+
+/// Adds those that were made in the context of this backend.
+void list_unused(const backend& made_in, std::vector<holding>& to);
+
+/// The backend is about to end: none is listed as made there any more.
+void forget_unused(const backend& ended) noexcept;
+
+} // namespace coracle::detail
