@@ -83,7 +83,7 @@ void buffer_pool::name_leases() const {
             origins.push_back(each.taken_by);
     }
     detail::fatal(fmt::format(
-        "a buffer_pool, made in {}, was destroyed while {} of its {} buffers are leased: {}",
+        "a buffer_pool, made in {}, was destroyed with {} of its {} buffers leased: {}",
         detail::words_for(made_), leased(), size(), detail::words_for_all(origins, "taken")));
 }
 

@@ -21,10 +21,8 @@ void object_slots::name_objects() const {
     std::vector<origin> origins;
     for (std::uint32_t index = first_; index != none; index = slots_[index].next)
         origins.push_back(slots_[index].made);
-    fatal(
-        fmt::format("an object_pool, made in {}, was destroyed while {} of its objects are there: "
-                    "{}",
-                    words_for(made_), size(), words_for_all(origins, "made")));
+    fatal(fmt::format("an object_pool, made in {}, was destroyed with {} objects in it: {}",
+                      words_for(made_), size(), words_for_all(origins, "made")));
 }
 
 void object_slots::list_holdings(std::vector<holding>& to) const {

@@ -17,13 +17,14 @@ namespace coracle::uring {
 using namespace std::chrono_literals;
 
 /// What a user has just given back is counted as locked for some time yet, a ring's memory above
-/// all: then it is worth while to wait.
+/// all: then it is worth while to wait. Not again for each pool, if it was in vain.
 int fixed_buffers::register_in_time(unsigned slot, std::span<std::byte> region) noexcept {
     int failure = ring_->register_buffer(slot, region);
-    for (int tries = 0; failure == -ENOMEM && tries < 20; ++tries) {
+    for (int tries = 0; failure == -ENOMEM && waits_ && tries < 20; ++tries) {
         std::this_thread::sleep_for(10ms);
         failure = ring_->register_buffer(slot, region);
     }
+    waits_ = failure != -ENOMEM;
     return failure;
 }
 

@@ -33,6 +33,7 @@ private:
 
     ring* ring_;
     bool has_table_ = false;
+    bool waits_ = true; // for memory that counts as locked to be given back
     std::array<bool, slots> taken_ = {};
 };
 

@@ -73,7 +73,7 @@ int ring::set_up_within_limits(unsigned entries) noexcept {
         std::this_thread::sleep_for(10ms);
         failure = set_up(least_entries);
     }
-    reduced_to_ = failure == 0 ? least_entries : 0;
+    reduced_to_ = failure == 0 && entries != least_entries ? least_entries : 0;
     return failure;
 }
 

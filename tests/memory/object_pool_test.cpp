@@ -273,7 +273,7 @@ TEST_CASE("object_pool: handles that outlive it are named with where they were m
     const child_outcome outcome = in_child_process([] { outlived.reset(); });
     CHECK(outcome.aborted);
     CHECK(outcome.said("coracle: fatal: an object_pool, made in "));
-    CHECK(outcome.said(", was destroyed while 2 of its objects are there: 2 made in "));
+    CHECK(outcome.said(", was destroyed with 2 objects in it: 2 made in "));
     if (detail::inspectable) {
         CHECK(outcome.said("make_pool() (object_pool_test.cpp:" + std::to_string(line_of_pool)));
         CHECK(outcome.said("make_two() (object_pool_test.cpp:" + std::to_string(line_of_object)));
