@@ -30,16 +30,28 @@ task<> watch(std::chrono::seconds interval) {
     event never;
     if (interval == std::chrono::seconds::zero())
         co_await never.wait();
-    for (;;) {
-        std::puts(to_json(usage()).c_str());
+    auto print = [](const usage_report& report) {
+        std::puts(to_json(report).c_str());
         std::fflush(stdout);
-        co_await sleep_for(interval);
-    }
+    };
+    co_await watch_usage(interval, print);
+}
+
+/// Writes what everything waits for to standard error at each SIGUSR1, where there is such a
+/// signal, until cancelled.
+task<> dump_when_asked() {
+#ifdef SIGUSR1
+    return dump_on(SIGUSR1);
+#else
+    event never;
+    co_await never.wait();
+#endif
 }
 
 task<int> serve(signal_set& signals, chat::server& server, std::chrono::seconds watch_interval) {
-    const std::variant<std::monostate, int, std::monostate> ended =
-        co_await when_any(server.run(), second_signal(signals, server), watch(watch_interval));
+    const std::variant<std::monostate, int, std::monostate, std::monostate> ended =
+        co_await when_any(server.run(), second_signal(signals, server), watch(watch_interval),
+                          dump_when_asked());
     co_return ended.index() == 0 ? 0 : 128 + std::get<1>(ended);
 }
 

@@ -111,6 +111,8 @@ second one at once.
   --outbox BYTES          how much may wait to be read by one client (default 65536)
   --watch SECONDS         how often to tell what is in use, as JSON; 0 never (default 0)
   --help                  shows this
+
+SIGUSR1 has it write what every session waits for, and what memory is in use, to standard error.
 )";
 }
 

@@ -27,9 +27,9 @@ coracle::task<> server::accept(coracle::task_group& jobs) {
 
 void server::admit(coracle::task_group& jobs, coracle::tcp_stream peer) {
     if (sessions_.full())
-        return jobs.start(refuse(std::move(peer)));
+        return jobs.start("refusal", refuse(std::move(peer)));
     const auto make = [&] { return session(room_, std::move(peer), allowed_); };
-    jobs.start(serve(sessions_.make(make)));
+    jobs.start("session", serve(sessions_.make(make)));
 }
 
 /// What goes wrong with one client is the end of its session, and of nothing else.

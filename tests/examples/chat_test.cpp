@@ -108,6 +108,30 @@ TEST_CASE("chat program: it tells what is in use, if asked to") {
     CHECK(chat.exit_code() == 0);
 }
 
+#ifdef SIGUSR1
+TEST_CASE("chat program: SIGUSR1 shows what everyone waits for, and it goes on") {
+    program chat(CORACLE_CHAT, {"--port", "0"});
+    const std::uint16_t port = port_of(chat);
+    connection alice(port);
+    join(alice, "alice");
+    for (int i = 0; i < 2; ++i) {
+        chat.send_signal(SIGUSR1);
+        const std::string tree = chat.errors.take_until("\nresident ");
+        CHECK(tree.find(" sockets\n") != std::string::npos);
+        CHECK(tree.find("  session: waiting for task_group since ") != std::string::npos);
+        CHECK(tree.find("for read (descriptor ") != std::string::npos);
+        CHECK(tree.find(", peer 127.0.0.1:") != std::string::npos);
+        CHECK(tree.find("session.cpp:") != std::string::npos);
+        static_cast<void>(chat.errors.take_until("objects                 1 in pools\n"));
+    }
+    alice.send("/who\n");
+    CHECK(alice.line() == "* here: alice");
+    chat.send_signal(SIGTERM);
+    CHECK(chat.exit_code() == 0);
+    CHECK(chat.complaint.empty());
+}
+#endif
+
 TEST_CASE("chat program: a signal ends it in order") {
     for (const int number : {SIGINT, SIGTERM}) {
         program chat(CORACLE_CHAT, {"--port", "0"});
