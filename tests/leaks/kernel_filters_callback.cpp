@@ -43,8 +43,10 @@ long long events_for_the_dead() {
     long long count = 0;
     std::vector<epoll_event> events(4096);
     const int ready = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < ready; ++i)
-        count += connections.count(events[static_cast<std::size_t>(i)].data.u64) == 0;
+    for (int i = 0; i < ready; ++i) {
+        const std::uint64_t id = events[static_cast<std::size_t>(i)].data.u64;
+        count += connections.count(id) == 0;
+    }
     return count;
 }
 
