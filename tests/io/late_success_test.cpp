@@ -11,6 +11,7 @@
 #include <coracle/io/backend.hpp>
 #include <cstdlib>
 #include <string_view>
+#include <sys/socket.h>
 
 using namespace coracle;
 using namespace coracle::test;
