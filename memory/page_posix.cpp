@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Pages on a POSIX system: mmap, and /proc for the resident size (Linux, and a BSD that mounts
-// it; 0 elsewhere).
+// Pages on a POSIX system: mmap; and the resident size from Mach or /proc (Linux, and a BSD that
+// mounts it; 0 elsewhere).
 
 #include "page.hpp"
 
@@ -14,6 +14,10 @@
 #include <new>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#ifdef __APPLE__
+#include <mach/mach.h>
+#endif
 
 namespace coracle::detail {
 namespace {
@@ -66,6 +70,18 @@ void unmap_pages(void* pages, std::size_t bytes) noexcept {
     }
 }
 
+#ifdef __APPLE__
+
+std::size_t resident_bytes() noexcept {
+    mach_task_basic_info information{};
+    mach_msg_type_number_t size = MACH_TASK_BASIC_INFO_COUNT;
+    const kern_return_t answer = ::task_info(mach_task_self(), MACH_TASK_BASIC_INFO,
+                                             reinterpret_cast<task_info_t>(&information), &size);
+    return answer == KERN_SUCCESS ? static_cast<std::size_t>(information.resident_size) : 0;
+}
+
+#else
+
 std::size_t resident_bytes() noexcept {
     const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (file < 0) {
@@ -83,5 +99,7 @@ std::size_t resident_bytes() noexcept {
     const auto pages = static_cast<std::size_t>(std::strtoull(cursor, &cursor, 10));
     return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
+
+#endif
 
 } // namespace coracle::detail
