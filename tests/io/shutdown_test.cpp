@@ -8,12 +8,10 @@
 #include "kernel_loop.hpp"
 
 #include <algorithm>
-#include <array>
 #include <coracle/coracle.hpp>
 #include <cstddef>
 #include <string>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <vector>
 
 using namespace coracle;
@@ -43,12 +41,10 @@ struct crowd {
         connects = all / 20;
         waiters = all / 10;
         for (std::size_t i = 0; i < pairs; ++i) {
-            std::array<int, 2> ends = {};
-            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-            const int little = 4096;
-            ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
-            streams.push_back(tcp_stream::adopt(ends[0]));
-            peers.push_back(tcp_stream::adopt(ends[1]));
+            const auto ends = raw_pair();
+            streams.push_back(tcp_stream::adopt(ends.first));
+            streams.back().set_send_buffer_size(4096);
+            peers.push_back(tcp_stream::adopt(ends.second));
         }
         for (std::size_t i = 0; i < listeners; ++i)
             listening.push_back(tcp_listener::bind(address::loopback_v4(0)));

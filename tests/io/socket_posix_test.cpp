@@ -6,6 +6,7 @@
 #include "connected.hpp"
 
 #include <coracle/coracle.hpp>
+#include <coracle/io/backend/posix_differences.hpp>
 #include <cstdlib>
 #include <fcntl.h>
 #include <string>
@@ -59,7 +60,7 @@ TEST_CASE("accept_many: a listener given up while the kernel still accepts is fr
         auto first = co_await when_all(tcp_stream::connect(local), listener.accept_many().next());
         const int handle = static_cast<int>(listener.release());
         const auto peer = static_cast<int>(connect_raw(local));
-        const int taken = ::accept4(handle, nullptr, nullptr, SOCK_CLOEXEC);
+        const int taken = posix::accept_connection(handle);
         CHECK(taken >= 0);
         for (const int each : {peer, taken, handle})
             ::close(each);

@@ -9,12 +9,10 @@
 #include "await_point_sweep.hpp"
 #include "kernel_loop.hpp"
 
-#include <array>
 #include <coracle/coracle.hpp>
 #include <csignal>
 #include <cstddef>
 #include <string>
-#include <sys/socket.h>
 #include <vector>
 
 using namespace coracle;
@@ -34,9 +32,8 @@ int cancel_everywhere(Scenario scenario) {
 /// Two ends that keep little; of a kind that a kernel does not make wait, as TCP does with little
 /// room.
 connection narrow_ends() {
-    std::array<int, 2> ends = {};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    connection narrow(tcp_stream::adopt(ends[0]), tcp_stream::adopt(ends[1]));
+    const auto ends = raw_pair();
+    connection narrow(tcp_stream::adopt(ends.first), tcp_stream::adopt(ends.second));
     narrow.here.set_send_buffer_size(4096);
     return narrow;
 }

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <coracle/io/backend/posix_differences.hpp>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -102,7 +103,7 @@ private:
 class connection : public source {
 public:
     explicit connection(std::uint16_t port, int receive_buffer_bytes = 0)
-        : source(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
+        : source(checked(::socket(AF_INET, SOCK_STREAM | posix::close_on_exec, 0), "socket")) {
         if (receive_buffer_bytes > 0)
             checked(::setsockopt(file(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                                  sizeof receive_buffer_bytes),
@@ -209,7 +210,9 @@ private:
 
     static ends make_pipe() {
         ends made = {};
-        checked(::pipe2(made.data(), O_CLOEXEC), "pipe2");
+        checked(::pipe(made.data()), "pipe");
+        for (const int end : made)
+            checked(::fcntl(end, F_SETFD, FD_CLOEXEC), "fcntl");
         return made;
     }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <coracle/io/backend/posix_differences.hpp>
 #include <csignal>
 #include <dirent.h>
 #include <doctest/doctest.h>
@@ -60,7 +61,7 @@ void send_raw(const socket& from, std::string_view text) {
 }
 
 native_handle connect_raw(const address& peer) {
-    const int handle = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int handle = ::socket(AF_INET, SOCK_STREAM | posix::close_on_exec, 0);
     sockaddr_in native = {};
     native.sin_family = AF_INET;
     native.sin_port = htons(peer.port());
@@ -73,7 +74,7 @@ native_handle connect_raw(const address& peer) {
 
 std::pair<native_handle, native_handle> raw_pair() {
     std::array<int, 2> ends = {};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | posix::close_on_exec, 0, ends.data()) == 0);
     return {ends[0], ends[1]};
 }
 
