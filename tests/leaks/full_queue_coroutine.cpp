@@ -94,7 +94,7 @@ task<> read_numbers(stream& from, std::uint64_t count, unsigned seed) {
         std::uint64_t number = ~std::uint64_t{0};
         bool came = false;
         if (random() % 4 == 0)
-            came = co_await read_number_or_not(from, number, random() % 3);
+            came = co_await read_number_or_not(from, number, static_cast<unsigned>(random() % 3));
         else
             came = co_await read_number(from, number);
         if (came && number != expected)

@@ -120,9 +120,9 @@ task<> cancelled_exchange(tcp_stream& peer, unsigned after_turns) {
 
 /// The end of a connection: cancelled, timed out or reset.
 task<> disturbed_exchange(tcp_stream& peer, std::minstd_rand& random) {
-    const unsigned kind = random() % 3;
+    const auto kind = random() % 3;
     if (kind == 0) {
-        co_await cancelled_exchange(peer, random() % 4);
+        co_await cancelled_exchange(peer, static_cast<unsigned>(random() % 4));
         co_return;
     }
     const std::chrono::microseconds limit(random() % 30);
