@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The echo server of the yardsticks with the library, as a user would write it. Its only additions
-// are the count of the requests and the options.
+// are the count of the requests and the options. --receive-many: the way for connections that are
+// mostly idle, with one multishot accept, and one multishot receive a connection into a pool.
 #include "program.hpp"
 
 #include <coracle/io/context.hpp>
@@ -30,6 +31,28 @@ task<> echo(coracle::tcp_stream peer) {
     }
 }
 
+task<> echo_from_pool(coracle::tcp_stream peer, coracle::buffer_pool& pool) {
+    peer.set_no_delay(true);
+    coracle::multishot_receive incoming = peer.receive_many(pool);
+    for (;;) {
+        const coracle::buffer_lease bytes = co_await incoming.next();
+        if (!bytes)
+            co_return;
+        benchmark::count_request();
+        co_await peer.write(bytes);
+    }
+}
+
+task<> serve_from_pool(coracle::tcp_listener listener) {
+    coracle::buffer_pool pool(512, 2048); // of which the kernel has 256 at hand, as the yardstick's
+    coracle::multishot_accept incoming = listener.accept_many();
+    auto body = [&](coracle::task_group& sessions) -> task<> {
+        for (;;)
+            sessions.start(echo_from_pool(co_await incoming.next(), pool));
+    };
+    co_await coracle::with_task_group(body);
+}
+
 task<> serve(coracle::tcp_listener listener) {
     auto body = [&](coracle::task_group& sessions) -> task<> {
         for (;;)
@@ -45,6 +68,7 @@ int main(int count, char** values) {
     const unsigned port = arguments.take_number("--port", 0);
     coracle::context_options options;
     options.backend = std::string(arguments.take("--backend", ""));
+    const bool receives_many = arguments.take_flag("--receive-many");
     benchmark::report_at_end(arguments.take_number("--seconds", 120));
     arguments.finish();
     benchmark::raise_descriptor_limit();
@@ -52,7 +76,9 @@ int main(int count, char** values) {
         auto listener = coracle::tcp_listener::bind(
             coracle::address::loopback_v4(static_cast<std::uint16_t>(port)));
         benchmark::announce_port(listener.local_address().port());
-        coracle::run(serve(std::move(listener)), options);
+        coracle::run(receives_many ? serve_from_pool(std::move(listener))
+                                   : serve(std::move(listener)),
+                     options);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "echo_server: %s\n", error.what());
         return EXIT_FAILURE;

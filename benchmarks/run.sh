@@ -56,7 +56,9 @@ servers=(
     'raw io_uring, multishot=raw_uring_echo'
     'raw io_uring, single-shot=raw_uring_echo --single-shot'
     'Coracle io_uring=echo_server --backend io_uring'
+    'Coracle io_uring, pool=echo_server --backend io_uring --receive-many'
     'Coracle epoll=echo_server --backend epoll'
+    'Coracle epoll, pool=echo_server --backend epoll --receive-many'
 )
 
 # A second core keeps the load out of the server's way; with one core alone there is no choice.

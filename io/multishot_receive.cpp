@@ -38,12 +38,21 @@ bool receive_operation::arrived() noexcept {
         fail(detail::cancelled_code());
         return true;
     }
-    if (buffer_lease free = pool_->try_lease(taken())) {
-        read_into(std::move(free));
-        return false;
-    }
-    starved_ = true;
-    return true;
+    starved_ = !borrow();
+    return starved_;
+}
+
+bool receive_operation::borrow() noexcept {
+    buffer_lease spare = pool_->try_lease(taken());
+    if (spare)
+        read_into(std::move(spare));
+    return !arriving_;
+}
+
+void receive_operation::give_back() noexcept {
+    arriving_ = true;
+    buffer_.reset();
+    use_buffer(nullptr, 0);
 }
 
 void receive_operation::granted(buffer_lease given) noexcept {

@@ -42,6 +42,11 @@ public:
     /// Where it was made, by which job.
     [[nodiscard]] const origin& made() const noexcept { return taken(); }
 
+    /// Takes a buffer before there is something; false if there is none. And gives it back, if
+    /// there was not.
+    [[nodiscard]] bool borrow() noexcept;
+    void give_back() noexcept;
+
     /// There is something: takes a buffer, and can then be submitted again. True if there is none.
     [[nodiscard]] bool arrived() noexcept;
 
@@ -81,8 +86,7 @@ public:
     /// errors   operation_canceled, connection_reset, device_or_resource_busy if another one is
     ///          under way; bad_file_descriptor once the stream is closed
     /// owns     a buffer of the pool from when bytes have come; the lease then is the caller's
-    /// cost     io_uring from Linux 6.0: 1 SQE for all. Elsewhere: as a read, and a look whether
-    ///          there is something
+    /// cost     io_uring from Linux 6.0: 1 SQE for all. epoll and kqueue: as a read
     /// source   io_uring_prep_recv_multishot(3)
     [[nodiscard]] receive_operation next() noexcept {
         return receive_operation(use_.target(), use_.into(), made_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "posix.hpp"
 
+#include "../multishot_receive.hpp"
 #include "posix_differences.hpp"
 #include <algorithm>
 #include <cerrno>
@@ -22,12 +23,23 @@ int handle_of(const operation& tried) noexcept {
     return static_cast<int>(tried.target().handle);
 }
 
-ssize_t receive(transfer_operation& read) noexcept {
-    if (read.arriving()) {
+/// With a buffer at hand, one call looks whether there is something and takes it. Without one it
+/// only looks.
+ssize_t receive(transfer_operation& read, std::size_t& asked) noexcept {
+    const bool arriving = read.arriving();
+    if (arriving && !static_cast<receive_operation&>(read).borrow()) {
         std::byte first{};
         return ::recv(handle_of(read), &first, 1, MSG_DONTWAIT | MSG_PEEK);
     }
-    return ::recv(handle_of(read), read.data(), std::min(read.size(), most_bytes), MSG_DONTWAIT);
+    asked = read.size();
+    const ssize_t answer =
+        ::recv(handle_of(read), read.data(), std::min(asked, most_bytes), MSG_DONTWAIT);
+    if (answer < 0 && arriving) {
+        const int error = errno; // another one may get the buffer, and call the kernel at once
+        static_cast<receive_operation&>(read).give_back();
+        errno = error;
+    }
+    return answer;
 }
 
 ssize_t send(transfer_operation& write) noexcept {
@@ -81,8 +93,7 @@ ssize_t call(operation& tried, std::size_t& asked) noexcept {
     case opcode::connect:
         return connect(static_cast<connect_operation&>(tried));
     case opcode::read:
-        asked = static_cast<transfer_operation&>(tried).size();
-        return receive(static_cast<transfer_operation&>(tried));
+        return receive(static_cast<transfer_operation&>(tried), asked);
     case opcode::write:
         asked = static_cast<transfer_operation&>(tried).size();
         return send(static_cast<transfer_operation&>(tried));
