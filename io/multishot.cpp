@@ -89,6 +89,8 @@ multishot_use::multishot_use(pin target, buffer_pool* into)
     if (target_->shots->wanted)
         throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
                                 "a multishot of this socket is there already");
+    if (!into_ && !target_->shots->connections)
+        target_->shots->connections = std::make_unique<connection_queue>();
     target_->shots->wanted = true;
     target_->shots->pool = into_;
     if (into_)

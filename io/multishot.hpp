@@ -13,6 +13,7 @@
 #include "../memory/buffer_pool.hpp"
 #include "descriptor.hpp"
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -90,7 +91,7 @@ struct multishot {
     buffer_pool* pool = nullptr;             // of a stream: where the buffers are to come from
     const buffer_pool* armed_pool = nullptr; // and where those of the last request come from
 
-    connection_queue connections;
+    std::unique_ptr<connection_queue> connections; // of a listener
     received_queue bytes;
 };
 

@@ -512,8 +512,8 @@ void uring_backend::feed_groups() noexcept {
 /// Serves an operation with what has come already. False if more has to come.
 bool uring_backend::take_untaken(operation& asked) noexcept {
     detail::multishot& shots = *asked.target().shots;
-    if (!shots.connections.empty())
-        return asked.advance(shots.connections.pop());
+    if (shots.connections)
+        return !shots.connections->empty() && asked.advance(shots.connections->pop());
     if (take_untaken_bytes(asked))
         return true;
     if (shots.failure != 0 && shots.bytes.empty()) {
@@ -589,8 +589,8 @@ void uring_backend::drop_untaken(detail::descriptor& target) noexcept {
     if (!target.shots)
         return;
     detail::multishot& shots = *target.shots;
-    while (!shots.connections.empty())
-        target.opened_by->close(shots.connections.pop());
+    while (shots.connections && !shots.connections->empty())
+        target.opened_by->close(shots.connections->pop());
     while (detail::received_bytes* const first = shots.bytes.first()) {
         shots.bytes.pop();
         first->give_back();
@@ -627,11 +627,11 @@ void uring_backend::take_connection(detail::descriptor& armed, native_handle acc
         return retire(*armed.in.active);
     }
     try {
-        shots.connections.push(accepted);
+        shots.connections->push(accepted);
     } catch (const std::bad_alloc&) {
         armed.opened_by->close(accepted);
     }
-    if (shots.armed && shots.connections.size() >= most_untaken)
+    if (shots.armed && shots.connections->size() >= most_untaken)
         static_cast<void>(request_disarm(armed)); // the next that comes tries again
 }
 
