@@ -3,7 +3,8 @@
 // The entry of every test program. It refuses to pass when the filters chose no test at all, so
 // that a renamed file cannot turn its ctest entry into an empty success. A program whose tests need
 // a backend is told which one by CORACLE_BACKEND, and exits 77, which ctest reads as skipped, where
-// that backend does not work.
+// that backend does not work. Where CORACLE_RESULTS names a file, it writes there what came of each
+// test case, for the table of the backends.
 
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
@@ -14,6 +15,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 
 namespace {
 
@@ -53,6 +56,40 @@ struct empty_run_listener : doctest::IReporter {
 };
 
 REGISTER_LISTENER("empty_run", 1, empty_run_listener);
+
+/// Writes a line for each test case: passed or failed, its name, and what it said, with tabs.
+struct results_listener : empty_run_listener {
+    using empty_run_listener::empty_run_listener;
+
+    void test_run_end(const doctest::TestRunStats&) override {}
+
+    void test_run_start() override {
+        const char* const path = std::getenv("CORACLE_RESULTS");
+        if (path && *path)
+            file_.open(path);
+    }
+
+    void test_case_start(const doctest::TestCaseData& started) override {
+        name_ = started.m_name;
+        said_.clear();
+    }
+
+    void test_case_end(const doctest::CurrentTestCaseStats& stats) override {
+        file_ << (stats.failure_flags == 0 ? "passed" : "failed") << '\t' << name_ << '\t' << said_
+              << '\n';
+    }
+
+    void log_message(const doctest::MessageData& message) override {
+        said_ = message.m_string.c_str();
+    }
+
+private:
+    std::ofstream file_; // not open, it takes nothing
+    std::string name_;
+    std::string said_;
+};
+
+REGISTER_LISTENER("results", 1, results_listener);
 
 /// Whether the backend that CORACLE_BACKEND asks for works here; says why where it does not.
 bool backend_works() {

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The table of the README that tells what each backend does, made from the results of the
+# conformance suite: RESULTS/<backend>/*.tsv, which test programs write where CORACLE_RESULTS tells
+# them. The column of a backend without results, because its lane did not run here, stays as it is.
+# usage: backend_table.sh [--check] RESULTS...
+
+set -eu
+check=''
+if [ "$1" = --check ]; then
+    check=yes
+    shift
+fi
+readme=$(dirname -- "$0")/../README.md
+made=$(mktemp)
+trap 'rm -f "$made"' EXIT
+
+backends='io_uring epoll kqueue iocp rio'
+files=$(find "$@" -name '*.tsv' -size +0 2>/dev/null | sort)
+[ -n "$files" ] || {
+    echo "there are no results in $*" >&2
+    exit 1
+}
+
+# shellcheck disable=SC2086,SC2016  # a list of files; the program is awk's
+awk -F '\t' -v backends="$backends" '
+function row_of(name,    row) {
+    if (match(name, /<.*>/)) { # a template: the way of doing it
+        row = substr(name, RSTART + 1, RLENGTH - 2)
+        sub(/.*::/, "", row)
+        gsub(/_/, " ", row)
+        return row
+    }
+    row = name
+    sub(/:.*/, "", row)
+    if (row == "read" || row == "write") return "plain " row
+    if (row == "read_exactly") return "exact read"
+    if (row !~ /^(accept|accept_many|connect|receive_many)$/) return "sockets and listeners"
+    return row
+}
+function keep(row) { if (!(row in known)) { known[row] = 1; rows[++row_count] = row } }
+FILENAME ~ /\.tsv$/ {
+    backend = FILENAME
+    sub(/\/[^\/]*$/, "", backend)
+    sub(/.*\//, "", backend)
+    fresh[backend] = 1
+    row = row_of($2)
+    keep(row)
+    if ($1 != "passed") verdict[row, backend] = "fails"
+    else if (!((row, backend) in verdict)) verdict[row, backend] = "works"
+    if (verdict[row, backend] == "works" && $3 ~ /^(falls back|not supported)/)
+        verdict[row, backend] = $3
+    next
+}
+/^<!-- backends: / { inside = 1; print; next }
+/^<!-- end of backends/ {
+    inside = 0
+    count = split(backends, column, " ")
+    head = "| operation |"
+    line = "|---|"
+    for (i = 1; i <= count; ++i) { head = head " " column[i] " |"; line = line "---|" }
+    print head
+    print line
+    # In an order that does not depend on that of the tests.
+    for (i = 2; i <= row_count; ++i)
+        for (j = i; j > 1 && rows[j - 1] > rows[j]; --j) {
+            swapped = rows[j]; rows[j] = rows[j - 1]; rows[j - 1] = swapped
+        }
+    for (r = 1; r <= row_count; ++r) {
+        text = "| " rows[r] " |"
+        for (i = 1; i <= count; ++i) {
+            answer = column[i] in fresh ? verdict[rows[r], column[i]] : old[rows[r], column[i]]
+            text = text " " (answer == "" ? "not run" : answer) " |"
+        }
+        print text
+    }
+    print
+    next
+}
+inside {
+    cells = split($0, cell, / *\| */)
+    if (cell[2] == "operation") { for (i = 3; i < cells; ++i) title[i] = cell[i] }
+    else if (cell[2] !~ /^-/) {
+        keep(cell[2])
+        for (i = 3; i < cells; ++i) old[cell[2], title[i]] = cell[i]
+    }
+    next
+}
+{ print }' $files "$readme" >"$made"
+
+if [ -n "$check" ]; then
+    diff -u "$readme" "$made" || {
+        echo 'the table of the backends in README.md is stale: cmake/backend_table.sh makes it' >&2
+        exit 1
+    }
+else
+    cat "$made" >"$readme"
+fi
