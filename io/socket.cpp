@@ -37,13 +37,15 @@ native_handle socket::release() {
     if (!given.idle())
         throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
                                 "a socket was released while an operation is under way");
+    if (given.non_blocking) {
+        given.opened_by->make_blocking(given.handle); // or it is an error, and nothing has changed
+        given.non_blocking = false;
+    }
     const detail::pin kept = std::move(state_);
     if (given.owner)
         given.owner->detach(given);
     else
         detail::note_used(given);
-    if (given.non_blocking)
-        given.opened_by->make_blocking(given.handle);
     return std::exchange(given.handle, no_handle);
 }
 

@@ -30,8 +30,10 @@ void on_signal(int number) noexcept {
     const int saved = errno;
     const int handle = listeners[static_cast<std::size_t>(number)].load() - 1;
     const auto byte = static_cast<char>(number);
-    if (handle != nobody) // if the buffer is full, plenty of signals are waiting to be seen
-        static_cast<void>(::send(handle, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (handle != nobody) { // if the buffer is full, plenty of signals are waiting to be seen
+        while (::send(handle, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
+        }
+    }
     errno = saved;
 }
 

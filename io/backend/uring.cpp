@@ -629,6 +629,7 @@ void uring_backend::take_connection(detail::descriptor& armed, native_handle acc
     try {
         shots.connections->push(accepted);
     } catch (const std::bad_alloc&) {
+        notice("there was no memory to keep a connection until it is asked for: it was closed");
         armed.opened_by->close(accepted);
     }
     if (shots.armed && shots.connections->size() >= most_untaken)
@@ -661,13 +662,13 @@ void uring_backend::take_bytes(detail::descriptor& armed, int answer, unsigned f
 void uring_backend::take_end(operation& waiting, int answer) noexcept {
     if (waiting.arriving() && answer == 0) {
         static_cast<receive_operation&>(waiting).deliver_end();
-    } else if (waiting.arriving() && answer == -ENOBUFS) {
-        if (!waiting.advance(0))
+    } else if (answer == -ENOBUFS && waiting.code() != opcode::accept) {
+        if (!waiting.arriving() || !waiting.advance(0))
             return give(waiting); // with a buffer of its own
     } else if (answer == -EAGAIN) {
         if (make_blocking(waiting))
             return give(waiting);
-    } else if (answer >= 0 || ends_well(-answer)) {
+    } else if (answer >= 0 || (ends_well(-answer) && answer != -ENOBUFS)) {
         return give(waiting);
     } else {
         waiting.fail(posix::error_of(-answer));
