@@ -11,7 +11,6 @@
 #include <coracle/coracle.hpp>
 #include <cstddef>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 
 using namespace coracle;
@@ -22,20 +21,11 @@ namespace {
 
 constexpr std::size_t wanted = instrumented ? 1'000 : 10'000;
 
-/// How many descriptors this test may have, once its limit is as high as it goes.
-std::size_t allowed_descriptors() {
-    rlimit limit = {};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_max, 100'000)) - 100;
-}
-
 /// How many there are of each kind, and what they wait on.
 struct crowd {
     crowd() {
         // 7 of 10 need the kernel, and nearly one descriptor each.
-        const std::size_t all = std::min(wanted, allowed_descriptors());
+        const std::size_t all = std::min(wanted, descriptors_to_be_had());
         pairs = all * 3 / 10;
         listeners = all / 20;
         connects = all / 20;

@@ -266,8 +266,8 @@ TEST_CASE("sweep: shielded clean-up that waits for the kernel runs to its end") 
 
 TEST_CASE("sweep: signals") {
     CHECK(cancel_everywhere([]() -> task<> {
-              signal_set signals({SIGUSR1, SIGUSR2});
-              for (const int number : {SIGUSR1, SIGUSR2}) {
+              signal_set signals({SIGINT, SIGTERM});
+              for (const int number : {SIGINT, SIGTERM}) {
                   auto raising = [number]() -> task<> {
                       co_await turns(1);
                       std::raise(number);
