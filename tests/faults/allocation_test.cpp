@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <coracle/memory/frame_allocator.hpp>
-#include <csignal>
 #include <vector>
 
 using namespace coracle;
@@ -20,6 +19,11 @@ namespace {
 /// It is thrown, or named where there is nobody to throw it to.
 void judge(const fault_outcome& outcome) {
     CHECK((outcome.ran_out_of_memory() || (outcome.completed() && outcome.notices > 0)));
+}
+
+/// Nor is anything lost where there is a way to do without.
+void judge_with_other_ways(const fault_outcome& outcome) {
+    CHECK((outcome.ran_out_of_memory() || outcome.completed()));
 }
 
 task<> everything_at_once() {
@@ -40,10 +44,11 @@ task<> everything_at_once() {
         group.cancel();
     };
     co_await with_task_group(body);
-    signal_set signals({SIGUSR1});
-    std::raise(SIGUSR1);
-    const int number = co_await signals.next();
-    require_that(number == SIGUSR1);
+    co_await signalled();
+    int posted = 0;
+    context::current().remote().post([&posted] { ++posted; });
+    co_await sleep_for(1us);
+    require_that(posted == 1);
 }
 
 } // namespace
@@ -59,6 +64,15 @@ TEST_CASE("allocation: memory has run out from each one on during conversations"
 TEST_CASE("allocation: each one fails of groups, races, time limits and signals") {
     CHECK(fail_each("allocate", ENOMEM, everything_at_once, judge) > 20);
     CHECK(fail_each("allocate", ENOMEM, everything_at_once, judge, fault::lasting::for_ever) > 20);
+}
+
+TEST_CASE("allocation: each one fails of those that are accepted, received and handed on") {
+    CHECK(fail_each("allocate", ENOMEM, burst, judge) > 20);
+    CHECK(fail_each("allocate", ENOMEM, burst, judge, fault::lasting::for_ever) > 20);
+    CHECK(fail_each("allocate", ENOMEM, handed_on, judge) > 5);
+    CHECK(fail_each("allocate", ENOMEM, received, judge_with_other_ways) > 5);
+    CHECK(fail_each("allocate", ENOMEM, received, judge_with_other_ways, fault::lasting::for_ever) >
+          5);
 }
 
 TEST_CASE("allocation: each mapping of a chunk of frames fails") {

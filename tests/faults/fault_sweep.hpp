@@ -13,6 +13,8 @@
 
 #include <array>
 #include <coracle/coracle.hpp>
+#include <coracle/memory/buffer_pool.hpp>
+#include <csignal>
 #include <cstddef>
 #include <exception>
 #include <stdexcept>
@@ -20,6 +22,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace coracle::test {
 
@@ -203,6 +206,93 @@ inline task<> transfer() {
         require_that(all == 2 * text.size() + 1);
     };
     co_await when_all(writing(), reading());
+}
+
+/// Reads a greeting; a connection that was closed instead gives nothing.
+inline task<> greeted_client(address server) {
+    tcp_stream peer = co_await tcp_stream::connect(server);
+    std::array<char, 2> greeting{};
+    co_await peer.read_exactly(mutable_buffer(greeting.data(), greeting.size()));
+}
+
+inline task<> greet(tcp_stream peer) {
+    co_await peer.write("hi");
+}
+
+/// Many at a door where one request takes them all.
+inline task<> burst() {
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    auto serving = [&]() -> task<> {
+        auto body = [&](task_group& sessions) -> task<> {
+            multishot_accept incoming = listener.accept_many();
+            for (;;)
+                sessions.start(greet(co_await incoming.next()));
+        };
+        co_await with_task_group(body);
+    };
+    auto clients = [&]() -> task<> {
+        std::vector<task<>> all;
+        for (int i = 0; i < 6; ++i)
+            all.push_back(greeted_client(listener.local_address()));
+        co_await when_all(std::move(all));
+    };
+    co_await when_any(serving(), clients());
+}
+
+/// Bytes that come into the few buffers of a pool, more than those hold.
+inline task<> received() {
+    buffer_pool buffers(4, 64);
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    connection ends = co_await connect_to(listener);
+    ends.here.set_no_delay(true);
+    const std::string text(200, 'x');
+    auto writing = [&]() -> task<> {
+        for (int i = 0; i < 4; ++i) {
+            co_await ends.here.write(text);
+            co_await sleep_for(std::chrono::nanoseconds(0));
+        }
+        ends.here.shutdown(shutdown_direction::write);
+    };
+    auto reading = [&]() -> task<> {
+        multishot_receive incoming = ends.there.receive_many(buffers);
+        std::size_t all = 0;
+        for (bool ended = false; !ended;) {
+            const buffer_lease bytes = co_await incoming.next();
+            all += bytes ? bytes.size() : 0;
+            ended = !bytes;
+        }
+        require_that(all == 4 * text.size());
+    };
+    co_await when_all(writing(), reading());
+}
+
+/// A stream that leaves one owner for another.
+inline task<> handed_on() {
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    connection ends = co_await connect_to(listener);
+    co_await ends.here.write("ab");
+    tcp_stream here = tcp_stream::adopt(ends.here.release());
+    std::array<char, 4> text{};
+    co_await here.write("cd");
+    co_await ends.there.read_exactly(mutable_buffer(text.data(), text.size()));
+    require_that(std::string_view(text.data(), text.size()) == "abcd");
+}
+
+/// Two signals, one of which comes while nobody waits.
+inline task<> signalled() {
+    signal_set signals({SIGUSR1, SIGUSR2});
+    auto raising = []() -> task<> {
+        std::raise(SIGUSR1);
+        co_await yield();
+        std::raise(SIGUSR2);
+    };
+    auto waiting = [&]() -> task<> {
+        for (const int expected : {SIGUSR1, SIGUSR2}) {
+            const int number = co_await signals.next();
+            require_that(number == expected);
+        }
+    };
+    co_await when_all(raising(), waiting());
 }
 
 } // namespace coracle::test

@@ -52,6 +52,8 @@ const std::vector<failing_call> failing_calls = {
     {"recv", effect::reported, {ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH}},
     {"recv_now", effect::hidden, {EINTR}},
     {"recv_now", effect::reported, {ECONNRESET, ENOMEM}},
+    {"recv_many", effect::hidden, {EINTR, ENOBUFS, ECANCELED}},
+    {"recv_many", effect::reported, {ECONNRESET, ENOMEM, ETIMEDOUT}},
     {"recvmsg", effect::hidden, {EINTR, EAGAIN}},
     {"recvmsg", effect::reported, {ECONNRESET, ETIMEDOUT, ENOMEM}},
     {"recvmsg_now", effect::hidden, {EINTR}},
@@ -129,6 +131,32 @@ TEST_CASE("system calls: each one fails in each way during conversations") {
 TEST_CASE("system calls: each one fails in each way while everybody waits for everybody") {
     if (answers_as_planned())
         CHECK(fail_everything(transfer) > 100);
+}
+
+TEST_CASE("system calls: each one fails in each way while many are accepted") {
+    if (answers_as_planned())
+        CHECK(fail_everything(burst) > 50);
+}
+
+TEST_CASE("system calls: each one fails in each way while bytes come into buffers of a pool") {
+    if (answers_as_planned())
+        CHECK(fail_everything(received) > 50);
+}
+
+TEST_CASE("system calls: each one fails in each way while a stream is handed on") {
+    if (answers_as_planned())
+        CHECK(fail_everything(handed_on) > 50);
+}
+
+TEST_CASE("system calls: each one fails in each way that a signal can meet") {
+    for (const int error : {EMFILE, ENFILE, ENOMEM}) {
+        CHECK(fail_each("socketpair", error, signalled, [&](const fault_outcome& outcome) {
+                  judge(outcome, effect::reported, error);
+              }) == 1);
+    }
+    CHECK(fail_each("send", EINTR, signalled, [](const fault_outcome& outcome) {
+              judge(outcome, effect::hidden, EINTR);
+          }) == 2);
 }
 
 TEST_CASE("system calls: each one fails in each way while the loop is woken") {

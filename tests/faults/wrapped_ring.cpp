@@ -6,6 +6,7 @@
 
 #include "fault.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -22,6 +23,8 @@ int real_queue_init_params(unsigned, io_uring*,
                            io_uring_params*) asm("__real_io_uring_queue_init_params");
 int wrapped_queue_init_params(unsigned, io_uring*,
                               io_uring_params*) asm("__wrap_io_uring_queue_init_params");
+void real_queue_exit(io_uring*) asm("__real_io_uring_queue_exit");
+void wrapped_queue_exit(io_uring*) asm("__wrap_io_uring_queue_exit");
 int real_register_ring_fd(io_uring*) asm("__real_io_uring_register_ring_fd");
 int wrapped_register_ring_fd(io_uring*) asm("__wrap_io_uring_register_ring_fd");
 io_uring_probe* real_get_probe_ring(io_uring*) asm("__real_io_uring_get_probe_ring");
@@ -36,8 +39,28 @@ namespace {
 
 constexpr unsigned inject_result = 1U << 0; // IORING_NOP_INJECT_RESULT
 
-thread_local io_uring* current_ring = nullptr; // the one that was made last
-thread_local unsigned seen = 0;                // its requests up to here have been looked at
+/// A ring that there is, and how far its requests have been looked at.
+struct watched_ring {
+    io_uring* ring = nullptr;
+    unsigned seen = 0;
+};
+
+thread_local std::array<watched_ring, 4> rings;
+
+/// The place of a ring, or of none.
+watched_ring* find(const io_uring* ring) noexcept {
+    const auto found = std::find_if(rings.begin(), rings.end(),
+                                    [ring](const watched_ring& each) { return each.ring == ring; });
+    return found == rings.end() ? nullptr : &*found;
+}
+
+/// The ring that is entered by that number.
+watched_ring* find(unsigned number) noexcept {
+    const auto found = std::find_if(rings.begin(), rings.end(), [&](const watched_ring& each) {
+        return each.ring && static_cast<unsigned>(each.ring->enter_ring_fd) == number;
+    });
+    return found == rings.end() ? nullptr : &*found;
+}
 
 /// The same names as for system calls; none for what cannot fail. A read that must not wait has one
 /// of its own, since being told to come again is news from it.
@@ -49,7 +72,7 @@ std::string_view name_of(const io_uring_sqe& request) noexcept {
     case IORING_OP_CONNECT:
         return "connect";
     case IORING_OP_RECV:
-        return waits ? "recv" : "recv_now";
+        return request.flags & IOSQE_BUFFER_SELECT ? "recv_many" : waits ? "recv" : "recv_now";
     case IORING_OP_RECVMSG:
         return waits ? "recvmsg" : "recvmsg_now";
     case IORING_OP_SEND:
@@ -83,13 +106,11 @@ void cut_short(io_uring_sqe& request) noexcept {
 }
 
 /// Changes the requests that have not been given to the kernel yet, if they have to fail.
-void look_at_requests() noexcept {
-    if (!current_ring)
-        return;
-    const io_uring_sq& queue = current_ring->sq;
+void look_at_requests(watched_ring& watched) noexcept {
+    const io_uring_sq& queue = watched.ring->sq;
     const unsigned mask = *queue.kring_mask;
-    for (; seen != *queue.ktail; ++seen) {
-        io_uring_sqe& request = queue.sqes[queue.array[seen & mask]];
+    for (; watched.seen != *queue.ktail; ++watched.seen) {
+        io_uring_sqe& request = queue.sqes[queue.array[watched.seen & mask]];
         const int error = planned_error(name_of(request));
         if (error == fault::cut_short)
             cut_short(request);
@@ -104,11 +125,17 @@ int wrapped_queue_init_params(unsigned entries, io_uring* made, io_uring_params*
     if (const int error = planned_error("io_uring_setup"))
         return -error;
     const int failure = real_queue_init_params(entries, made, parameters);
-    if (failure == 0) {
-        current_ring = made;
-        seen = 0;
-    }
+    watched_ring* const place =
+        failure == 0 ? find(static_cast<const io_uring*>(nullptr)) : nullptr;
+    if (place)
+        *place = {made, 0};
     return failure;
+}
+
+void wrapped_queue_exit(io_uring* ended) {
+    if (watched_ring* const place = find(ended))
+        *place = {};
+    real_queue_exit(ended);
 }
 
 int wrapped_register_ring_fd(io_uring* ring) {
@@ -124,7 +151,8 @@ int wrapped_enter2(unsigned ring, unsigned requests, unsigned completions, unsig
                    sigset_t* argument, std::size_t size) {
     if (const int error = planned_error("io_uring_enter"))
         return -error;
-    look_at_requests();
+    if (watched_ring* const watched = find(ring))
+        look_at_requests(*watched);
     return real_enter2(ring, requests, completions, flags, argument, size);
 }
 
@@ -140,6 +168,6 @@ bool coracle::test::can_answer_requests() noexcept {
     const bool answered =
         io_uring_submit_and_wait(&ring, 1) == 1 && io_uring_peek_cqe(&ring, &completion) == 0;
     const bool as_planned = answered && completion->res == -ENOTTY;
-    io_uring_queue_exit(&ring);
+    real_queue_exit(&ring);
     return as_planned;
 }
