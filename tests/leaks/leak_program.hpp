@@ -19,6 +19,7 @@
 #include "program.hpp"
 
 #include <charconv>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <string>
 #include <string_view>
@@ -35,6 +36,13 @@ inline constexpr bool has_leak_sanitizer = __has_feature(address_sanitizer);
 #else
 inline constexpr bool has_leak_sanitizer = false;
 #endif
+
+/// Whether there is time for less than a scenario's full number: a tool watches, or the kernel's
+/// interface is emulated.
+inline bool is_slow_here() {
+    const char* const backend = std::getenv("CORACLE_BACKEND");
+    return instrumented || (backend && std::string_view(backend) == "kqueue");
+}
 
 /// What came of a program.
 class verdict {

@@ -37,7 +37,7 @@ TEST_CASE("overlapped: in callback style, never freed it leaks") {
 }
 
 TEST_CASE("overlapped: with coroutines, what was cancelled does not write to its next owner") {
-    const long long reads = instrumented ? 4000 : 50'000;
+    const long long reads = is_slow_here() ? 4000 : 20'000;
     const verdict seen = run_leak_program("overlapped_coroutine", {std::to_string(reads)});
     INFO(seen.output());
     seen.check_clean();
