@@ -256,12 +256,20 @@ void tell_counts() {
     test::tell("members_left", counted.members_left);
 }
 
+/// A socket that is gone is closed once the kernel has forgotten it, some turns later.
+task<> until_all_are_closed() {
+    while (context::current().open_sockets() > 0)
+        co_await sleep_for(0ns);
+}
+
 task<> measure(int rounds, unsigned seed) {
     co_await serve_rounds(0, warm_up_rounds, seed);
+    co_await with_timeout(guard, until_all_are_closed());
     counted = counts();
     const usage_report usage_before = usage();
     const test::figures before = test::take_figures();
     co_await serve_rounds(warm_up_rounds, rounds, seed);
+    co_await with_timeout(guard, until_all_are_closed());
     const test::figures after = test::take_figures();
     const usage_report usage_after = usage();
 
