@@ -10,8 +10,9 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: run.sh [echo] [frames] [tasks] [OPTION...]
-Runs the named benchmarks, or all of them.
+usage: run.sh [echo] [frames] [tasks] [inspect] [OPTION...]
+Runs the named benchmarks, or all of them but the last, which tells what it costs to record where
+and by whom everything is awaited and made: the echo server with and without (CORACLE_INSPECT=OFF).
   --rounds N              how often the echo servers take turns (default 15)
   --connections "N..."    how many clients at once (default "1 64 1000")
   --size BYTES            of a message (default 64)
@@ -33,7 +34,7 @@ shrink=1
 programs=build/release/benchmarks
 while [ $# -gt 0 ]; do
     case $1 in
-    echo | frames | tasks) benchmarks+=("$1") ;;
+    echo | frames | tasks | inspect) benchmarks+=("$1") ;;
     --quick) shrink=4 ;;
     --rounds | --connections | --size | --programs)
         [ $# -gt 1 ] || fail "$1 wants a value"
@@ -148,11 +149,74 @@ run_echo() {
     printf %s "$figures" | print_echo_table
 }
 
+# --- Inspection ---------------------------------------------------------------------------------
+
+# Prints the instructions that a server's process has run outside of the kernel, start included.
+count_instructions() ( # PROGRAM REQUESTS
+    exec {output}< <(exec valgrind --tool=callgrind \
+        --callgrind-out-file=/dev/null --log-fd=1 "$programs/$1" --backend epoll)
+    server=$!
+    trap 'kill "$server" 2>/dev/null' EXIT
+    port=$(sed -n '/^port=/{s///p;q}' <&"$output")
+    "$programs/echo_load" --port "$port" --server-process "$server" --connections 64 \
+        --requests "$2" >/dev/null
+    kill "$server"
+    sed -n 's/.*Collected : //p' <&"$output"
+)
+
+# The difference of two runs, so that start and end do not count. A tenth more is the warm-up.
+instructions_per_request() { # PROGRAM
+    local few many
+    few=$(count_instructions "$1" 10000) && many=$(count_instructions "$1" 20000) &&
+        echo $(((many - few) / 11000))
+}
+
+run_inspect() {
+    local round clients backend first second figures=
+    for ((round = 1; round <= rounds; round++)); do
+        for clients in $connections; do
+            for backend in io_uring epoll; do
+                # In turns also as to who is the first.
+                for first in $((round % 2)) $(((round + 1) % 2)); do
+                    [ "$first" = 1 ] && second=echo_server || second=echo_server_uninspected
+                    figures+="$clients;$backend;$second;"
+                    figures+="$(measure_server "$second --backend $backend" "$clients")"$'\n'
+                done
+            done
+        done
+    done
+    echo 'CPU time of the echo server for each request, with what inspection records and without'
+    echo
+    printf %s "$figures" | awk -F ';' '
+    $3 == "echo_server" { with[$1 ";" $2, ++count[$1 ";" $2]] = $4 }
+    $3 != "echo_server" { without[$1 ";" $2, ++other[$1 ";" $2]] = $4 }
+    END {
+        for (key in count) {
+            for (i = 1; i <= count[key]; i++) print key ";" with[key, i] / without[key, i]
+        }
+    }' | sort -t ';' -k 1,1n -k 2,2 -k 3,3n | awk -F ';' '
+    function row() {
+        if (key != "") printf "%5d clients, %-8s  %.3f (median of %d; quartiles %.3f and %.3f)\n",
+            clients, backend, ratio[int((n + 1) / 2)], n, ratio[int((n + 3) / 4)],
+            ratio[int((3 * n + 1) / 4)]
+        n = 0
+    }
+    $1 ";" $2 != key { row(); key = $1 ";" $2; clients = $1; backend = $2 }
+    { ratio[++n] = $3 }
+    END { row() }'
+    command -v valgrind >/dev/null || return 0
+    echo
+    printf 'instructions outside of the kernel, 64 clients, epoll: %s with and %s without\n' \
+        "$(instructions_per_request echo_server)" \
+        "$(instructions_per_request echo_server_uninspected)"
+}
+
 # --- All of them --------------------------------------------------------------------------------
 
 for benchmark in "${benchmarks[@]}"; do
     case $benchmark in
     echo) run_echo ;;
+    inspect) run_inspect ;;
     *) (on_core 1 "$programs/$benchmark" --rounds $((21 / shrink))) ;;
     esac
     echo

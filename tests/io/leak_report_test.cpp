@@ -2,8 +2,8 @@
 //
 // The report of what is still held when a context ends: the exact text for each kind, and silence
 // about everything that is in order.
-#include "../runtime/virtual_loop.hpp"
 #include "clean_run.hpp"
+#include "collected_notices.hpp"
 #include "connected.hpp"
 #include "raw_sockets.hpp"
 

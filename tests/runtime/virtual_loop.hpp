@@ -5,17 +5,16 @@
 // that runs a coroutine uses it, and so is a test of leaks as well.
 #pragma once
 
+#include "../support/collected_notices.hpp"
 #include "../support/virtual_clock.hpp"
 #include <chrono>
 #include <coracle/memory/usage.hpp>
 #include <coracle/runtime/loop.hpp>
-#include <coracle/runtime/notice.hpp>
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>
 #include <exception>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,41 +59,6 @@ private:
 public:
     virtual_clock clock;
     coracle::loop event_loop{clock};
-};
-
-/// Collects the notices of every thread instead of printing them, while it lives. One at a time.
-class collected_notices {
-public:
-    collected_notices() noexcept : before_(set_notice_sink(collect)) { lines().clear(); }
-
-    ~collected_notices() { set_notice_sink(before_); }
-
-    collected_notices(const collected_notices&) = delete;
-    collected_notices& operator=(const collected_notices&) = delete;
-
-    /// Those so far, in order.
-    [[nodiscard]] static std::vector<std::string> all() {
-        const std::lock_guard guard(lock());
-        return lines();
-    }
-
-private:
-    static void collect(std::string_view line) noexcept {
-        const std::lock_guard guard(lock());
-        lines().emplace_back(line);
-    }
-
-    static std::mutex& lock() {
-        static std::mutex only;
-        return only;
-    }
-
-    static std::vector<std::string>& lines() {
-        static std::vector<std::string> only;
-        return only;
-    }
-
-    notice_sink before_;
 };
 
 /// What `awaited` throws, in its own words; "nothing" if it ends well.
