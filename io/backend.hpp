@@ -60,6 +60,9 @@ struct backend : driver {
     /// Waits until the kernel knows of no descriptor that is being closed.
     virtual void finish_closing() noexcept {}
 
+    /// Lets go of the buffers of pools that the kernel has at hand. They are lent anew when needed.
+    virtual void return_buffers() noexcept {}
+
     /// The backend of this thread; null outside of a context.
     [[nodiscard]] static backend* current() noexcept;
     static void set_current(backend* now_current) noexcept;

@@ -88,6 +88,7 @@ context::context(const context_options& options)
 
 context::~context() {
     finish_closing();
+    backend_->return_buffers();
     if (detail::inspectable && reports_)
         report_holdings();
     backend_->detach_all();

@@ -67,10 +67,8 @@ buffer_pool::~buffer_pool() {
         detail::fatal(
             fmt::format("a buffer_pool, made in {}, was destroyed while {} streams receive into it",
                         detail::words_for(made_), promised_));
-    while (buffer_borrower* const told = first_borrower_) {
-        remove(*told);
-        told->pool_goes();
-    }
+    while (first_borrower_)
+        first_borrower_->pool_goes();
     if (leased() != 0)
         name_leases();
 }

@@ -69,7 +69,7 @@ public:
     buffer_borrower(const buffer_borrower&) = delete;
     buffer_borrower& operator=(const buffer_borrower&) = delete;
 
-    /// The pool is about to go, and knows this borrower no more: it lets go of its leases.
+    /// The pool is about to go: lets go of its leases, and has itself removed.
     virtual void pool_goes() noexcept = 0;
 
 protected:

@@ -123,9 +123,7 @@ buffer_group::buffer_group(buffer_pool& pool, const origin& made) noexcept
 }
 
 buffer_group::~buffer_group() {
-    lent_.close();
-    if (pool_)
-        pool_->remove(*this);
+    return_buffers();
 }
 
 bool buffer_group::open(ring& of, std::uint16_t group) {
@@ -165,13 +163,14 @@ detail::received_bytes& buffer_group::take(std::uint16_t slot, std::size_t bytes
     return slots_[slot];
 }
 
-void buffer_group::pool_goes() noexcept {
-    // What waits in a stream is not let go of: the pool will name it.
+void buffer_group::return_buffers() noexcept {
     lent_.close();
     for (detail::received_bytes& each : slots_) {
         if (std::exchange(each.lent, false))
             each.buffer.reset();
     }
+    if (pool_)
+        pool_->remove(*this);
     pool_ = nullptr;
 }
 

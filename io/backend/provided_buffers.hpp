@@ -70,11 +70,15 @@ public:
     /// Lends the kernel what the pool can spare.
     void feed() noexcept;
 
+    /// Takes back what the kernel has at hand, and is the group of no pool any more. What waits in
+    /// a stream stays there.
+    void return_buffers() noexcept;
+
     /// The kernel has filled a slot with so many bytes.
     [[nodiscard]] detail::received_bytes& take(std::uint16_t slot, std::size_t bytes) noexcept;
 
 private:
-    void pool_goes() noexcept override;
+    void pool_goes() noexcept override { return_buffers(); }
 
     buffer_pool* pool_;
     [[no_unique_address]] origin made_;

@@ -95,6 +95,7 @@ public:
     void disarm(detail::descriptor& unwanted) noexcept override;
     void flush() noexcept override;
     void finish_closing() noexcept override;
+    void return_buffers() noexcept override;
 
 private:
     [[nodiscard]] io_uring_sqe* request() noexcept;
@@ -350,6 +351,11 @@ void uring_backend::finish_closing() noexcept {
         enter(1, for_ever);
         collect();
     }
+}
+
+void uring_backend::return_buffers() noexcept {
+    for (const auto& each : groups_)
+        each->return_buffers();
 }
 
 void uring_backend::flush() noexcept {

@@ -100,22 +100,25 @@ inline task<> check_usable() {
 /// Runs the task of `scenario()` with one fault.
 template <class Scenario>
 fault_outcome run_with_fault(std::string_view call, int nth, int error, Scenario scenario,
-                             fault::lasting how_long = fault::lasting::once) {
+                             fault::lasting how_long = fault::lasting::once,
+                             const context_options& options = {}) {
     fault_outcome outcome;
-    run_clean([&]() -> task<> {
-        const counted_notices notices;
-        {
-            const fault planned(call, nth, error, how_long);
-            try {
-                co_await scenario();
-            } catch (...) {
-                outcome.failure = std::current_exception();
+    run_clean(
+        [&]() -> task<> {
+            const counted_notices notices;
+            {
+                const fault planned(call, nth, error, how_long);
+                try {
+                    co_await scenario();
+                } catch (...) {
+                    outcome.failure = std::current_exception();
+                }
+                outcome.struck = planned.struck();
             }
-            outcome.struck = planned.struck();
-        }
-        outcome.notices = counted_notices::number;
-        co_await check_usable();
-    });
+            outcome.notices = counted_notices::number;
+            co_await check_usable();
+        },
+        options);
     return outcome;
 }
 
@@ -123,12 +126,12 @@ fault_outcome run_with_fault(std::string_view call, int nth, int error, Scenario
 /// there were.
 template <class Scenario, class Judge>
 int fail_each(std::string_view call, int error, Scenario scenario, Judge judge,
-              fault::lasting how_long = fault::lasting::once) {
+              fault::lasting how_long = fault::lasting::once, const context_options& options = {}) {
     for (int nth = 1;; ++nth) {
         CAPTURE(std::string(call));
         CAPTURE(nth);
         CAPTURE(error);
-        const fault_outcome outcome = run_with_fault(call, nth, error, scenario, how_long);
+        const fault_outcome outcome = run_with_fault(call, nth, error, scenario, how_long, options);
         INFO("it ended: ", outcome.words());
         if (!outcome.struck) {
             CHECK(outcome.completed());

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+//
+// Calls that fail while many connections come and go through the smallest ring, whose requests do
+// not all find room: multishots that end before they have brought anything, entries that take
+// nothing, and so cancels and closings that have to be asked for again.
+
+#include "fault_sweep.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace coracle;
+using namespace coracle::test;
+
+namespace {
+
+constexpr std::size_t clients = 12; // more than the ring has room for
+constexpr std::size_t message_bytes = 200;
+
+context_options smallest_ring() {
+    context_options options;
+    options.ring_entries = 8;
+    return options;
+}
+
+task<> send_message(address server) {
+    tcp_stream peer = co_await with_timeout(longest_test, tcp_stream::connect(server));
+    const std::string message(message_bytes, 'x');
+    co_await peer.write(message);
+}
+
+/// Until the end of the stream.
+task<> count_bytes(tcp_stream peer, buffer_pool& pool, std::size_t& count) {
+    multishot_receive incoming = peer.receive_many(pool);
+    for (;;) {
+        const buffer_lease bytes = co_await with_timeout(longest_test, incoming.next());
+        if (!bytes)
+            co_return;
+        count += bytes.size();
+    }
+}
+
+/// Twelve connections; the kernel has a buffer at hand for all of their bytes.
+task<> receive_from_all() {
+    buffer_pool pool(256, 64);
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    multishot_accept incoming = listener.accept_many();
+    std::size_t count = 0;
+    auto body = [&](task_group& group) -> task<> {
+        for (std::size_t i = 0; i < clients; ++i)
+            group.start(send_message(listener.local_address()));
+        for (std::size_t i = 0; i < clients; ++i) {
+            tcp_stream peer = co_await with_timeout(longest_test, incoming.next());
+            group.start(count_bytes(std::move(peer), pool, count));
+        }
+    };
+    co_await with_task_group(body);
+    require_that(count == clients * message_bytes);
+}
+
+/// Everybody waits, one half for the kernel and one half for a multishot, and all are cancelled at
+/// once; or all are closed at once.
+task<> end_all(bool by_closing) {
+    buffer_pool pool(4, 64);
+    tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+    std::vector<connection> connections;
+    for (std::size_t i = 0; i < clients; ++i)
+        connections.push_back(co_await connect_to(listener));
+    std::size_t cancelled = 0;
+    auto reading = [&](connection& ends) -> task<> {
+        char byte = 0;
+        const auto count = co_await as_result(ends.here.read(mutable_buffer(&byte, 1)));
+        cancelled += count.error() == std::errc::operation_canceled;
+    };
+    auto receiving = [&](connection& ends) -> task<> {
+        multishot_receive incoming = ends.there.receive_many(pool);
+        const auto bytes = co_await as_result(incoming.next());
+        cancelled += bytes.error() == std::errc::operation_canceled;
+    };
+    auto body = [&](task_group& group) -> task<> {
+        for (connection& each : connections) {
+            group.start(reading, std::ref(each));
+            group.start(receiving, std::ref(each));
+        }
+        co_await turns();
+        if (!by_closing) {
+            group.cancel();
+            co_return;
+        }
+        for (connection& each : connections)
+            each.there.close();
+        for (connection& each : connections)
+            each.here.close();
+    };
+    co_await with_task_group(body);
+    require_that(cancelled >= clients); // one whose peer was closed before may see the end instead
+}
+
+struct hidden_fault {
+    const char* call;
+    std::vector<int> errors;
+};
+
+const std::vector<hidden_fault> of_entering = {{"io_uring_enter", {EINTR, EAGAIN, EBUSY, ETIME}}};
+
+/// What a multishot says when it ends early, and what else nobody sees who accepts and receives.
+std::vector<hidden_fault> of_multishots() {
+    const char* const name = std::getenv("CORACLE_BACKEND");
+    if (name && std::string_view(name) == "io_uring")
+        return {{"accept", {EINTR, EAGAIN, ECANCELED, ECONNABORTED}},
+                {"recv_many", {EINTR, EAGAIN, ECANCELED, ENOBUFS}}};
+    return {{"accept", {EINTR, EAGAIN, ECONNABORTED}}, {"recv", {EINTR, EAGAIN}}};
+}
+
+bool can_fail_as_planned() {
+    if (!can_answer_requests())
+        MESSAGE("skipped, because this kernel's io_uring cannot be told what to answer");
+    return can_answer_requests();
+}
+
+/// Returns how many faults there were.
+template <class Scenario>
+int hide_all(const std::vector<hidden_fault>& faults, Scenario scenario) {
+    run_clean(scenario, smallest_ring()); // without one, for what is found out once
+    int struck = 0;
+    for (const hidden_fault& each : faults) {
+        for (const int error : each.errors) {
+            auto judge = [](const fault_outcome& outcome) { CHECK(outcome.completed()); };
+            struck +=
+                fail_each(each.call, error, scenario, judge, fault::lasting::once, smallest_ring());
+        }
+    }
+    return struck;
+}
+
+} // namespace
+
+TEST_CASE("multishot: nobody sees it end early, and it is armed again") {
+    if (can_fail_as_planned())
+        CHECK(hide_all(of_multishots(), receive_from_all) > 20);
+}
+
+TEST_CASE("multishot: an entry that takes nothing loses nothing") {
+    static_cast<void>(hide_all(of_entering, receive_from_all));
+}
+
+TEST_CASE("multishot: cancels and closings that find no room are asked for again") {
+    static_cast<void>(hide_all(of_entering, [] { return end_all(false); }));
+    static_cast<void>(hide_all(of_entering, [] { return end_all(true); }));
+}
