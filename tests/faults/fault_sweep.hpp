@@ -192,7 +192,7 @@ inline task<> conversations() {
 inline task<> transfer() {
     tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
     connection ends = co_await connect_to(listener);
-    const std::string text(8'000'000, 'x');
+    const std::string text(3'000'000, 'x');
     auto writing = [&]() -> task<> {
         co_await ends.here.write(text);
         const std::array parts = {const_buffer(text), const_buffer("y")};
@@ -200,8 +200,8 @@ inline task<> transfer() {
         ends.here.shutdown(shutdown_direction::write);
     };
     auto reading = [&]() -> task<> {
-        std::string first(3'000'000, '\0');
-        std::string second(2'000'000, '\0');
+        std::string first(1'000'000, '\0');
+        std::string second(700'000, '\0');
         const std::array into = {mutable_buffer(first), mutable_buffer(second)};
         std::size_t all = 0;
         for (std::size_t count = 1; count > 0; all += count)

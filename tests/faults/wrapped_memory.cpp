@@ -49,17 +49,6 @@ bool memory_has_run_out() noexcept {
     return coracle::test::planned_error("allocate") != 0;
 }
 
-void* allocate(std::size_t bytes) noexcept {
-    return memory_has_run_out() ? nullptr : std::malloc(bytes > 0 ? bytes : 1);
-}
-
-void* allocate_or_throw(std::size_t bytes) {
-    void* const block = allocate(bytes);
-    if (!block)
-        throw std::bad_alloc();
-    return block;
-}
-
 } // namespace
 
 void coracle::test::watch_frames() noexcept {
@@ -90,6 +79,37 @@ void wrapped_deallocate_elsewhere(free_block* block, std::size_t size_class) noe
     else
         real_deallocate_elsewhere(block, size_class);
 }
+
+#ifdef CORACLE_TEST_WRAPS_NEW
+
+// The thread sanitizer's own cannot be replaced, but be stepped in front of; not before what the
+// standard library allocates within itself.
+
+extern "C" void* real_new(std::size_t) asm("__real__Znwm");
+extern "C" void* wrapped_new(std::size_t) asm("__wrap__Znwm");
+
+void* wrapped_new(std::size_t bytes) {
+    if (memory_has_run_out())
+        throw std::bad_alloc();
+    return real_new(bytes);
+}
+
+#else
+
+namespace {
+
+void* allocate(std::size_t bytes) noexcept {
+    return memory_has_run_out() ? nullptr : std::malloc(bytes > 0 ? bytes : 1);
+}
+
+void* allocate_or_throw(std::size_t bytes) {
+    void* const block = allocate(bytes);
+    if (!block)
+        throw std::bad_alloc();
+    return block;
+}
+
+} // namespace
 
 // All that are not aligned, since a sanitizer's own would not fit together with ours.
 
@@ -124,3 +144,5 @@ void operator delete(void* block, std::size_t) noexcept {
 void operator delete[](void* block, std::size_t) noexcept {
     std::free(block);
 }
+
+#endif
