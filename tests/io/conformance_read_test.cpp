@@ -393,3 +393,19 @@ TEST_CASE("read: scatters over more parts than go to the kernel at once") {
         CHECK(received == sent);
     });
 }
+
+TEST_CASE("read: a short one just before the end does not hide the end") {
+    run_clean([]() -> task<> {
+        connection ends = co_await connect_ends();
+        std::string text(9, '\0');
+        const auto nothing = co_await cancelled(moment::while_pending, read_text(ends.here, 1));
+        CHECK_FALSE(nothing); // it had to wait, so the kernel has been asked to tell
+        send_raw(ends.there, "last!");
+        ends.there.close();
+        co_await turns(); // and has told of both at once
+        const std::size_t count = co_await ends.here.read(text);
+        CHECK(count == 5);
+        const std::size_t end = co_await with_timeout(10s, ends.here.read(text));
+        CHECK(end == 0);
+    });
+}
