@@ -26,7 +26,8 @@ public:
     }
 
     receive_operation(receive_operation&& idle) noexcept
-        : transfer_operation(std::move(idle)), buffer_waiter(idle.taken()), pool_(idle.pool_) {}
+        : transfer_operation(static_cast<transfer_operation&&>(idle)), buffer_waiter(idle.taken()),
+          pool_(idle.pool_) {} // of which only the first moves anything
 
     buffer_lease await_resume() { return await_result().value(); }
 
