@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// An echo server: what comes is sent back, for any number of connections. `echo [PORT]`
+// An echo server: what comes is sent back, for any number of connections. `echo [PORT]`; Ctrl-C
+// ends it.
 #include <array>
 #include <coracle/coracle.hpp>
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -25,13 +27,18 @@ task<> serve(tcp_listener listener) {
     });
 }
 
+task<> serve_until_told(tcp_listener listener) {
+    signal_set told({SIGINT, SIGTERM});
+    co_await when_any(serve(std::move(listener)), told.next());
+}
+
 int main(int argc, char** argv) {
     try {
         const std::string port = argc > 1 ? argv[1] : "7777";
         tcp_listener listener = tcp_listener::bind(address::parse("127.0.0.1:" + port));
         std::printf("echo: listening on %s\n", to_string(listener.local_address()).c_str());
         std::fflush(stdout);
-        run(serve(std::move(listener)));
+        run(serve_until_told(std::move(listener)));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "echo: %s\n", error.what());
         return 1;

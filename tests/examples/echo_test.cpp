@@ -39,6 +39,19 @@ TEST_CASE("echo: a connection that is reset ends alone") {
     CHECK(late.take(1) == "c");
 }
 
+TEST_CASE("echo: a signal ends it, and its connections with it") {
+    for (const int number : {SIGINT, SIGTERM}) {
+        program echo(CORACLE_ECHO, {"0"});
+        connection one(echo.port());
+        one.send("a");
+        CHECK(one.take(1) == "a");
+        echo.send_signal(number);
+        CHECK(one.rest().empty());
+        CHECK(echo.exit_code() == 0);
+        CHECK(echo.complaint.empty());
+    }
+}
+
 TEST_CASE("echo: a port in use and a bad one are told in one line") {
     program echo(CORACLE_ECHO, {"0"});
     const std::string port = std::to_string(echo.port());

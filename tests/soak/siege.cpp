@@ -31,6 +31,10 @@ std::string round_text(double number) {
     return text.data();
 }
 
+bool is_of_tool(std::string_view line) {
+    return line.starts_with("--") || line.starts_with("heaptrack stats:") || line.starts_with('\t');
+}
+
 } // namespace
 
 siege::siege(const plan& chosen) : plan_(chosen), server_(chosen.command) {}
@@ -143,15 +147,15 @@ task<> siege::read_output(tcp_stream output) {
     output_ended_.set();
 }
 
-/// A server in order has nothing to say here. Valgrind has, of calls that it does not know, behind
-/// dashes; what it finds stands behind equals signs.
+/// A server in order has nothing to say here. Tools have: heaptrack its totals, valgrind what calls
+/// it does not know. What valgrind finds begins with equals signs, and counts.
 task<> siege::read_errors(tcp_stream errors) {
     line_reader lines(errors);
     for (;;) {
         const std::optional<std::string_view> line = co_await lines.next();
         if (!line)
             co_return;
-        if (!line->starts_with("--"))
+        if (!is_of_tool(*line))
             findings_.push_back("the server said: " + std::string(*line));
     }
 }
