@@ -54,6 +54,10 @@ struct backend : driver {
 
     [[nodiscard]] driver_totals totals() const noexcept override;
 
+    /// A stream's direction has been ended. Where that does not end what is under way there, the
+    /// backend does: reads give 0, writes fail.
+    virtual void was_shut_down(detail::descriptor&, shutdown_direction) noexcept {}
+
     /// Gives to the kernel what it has not been given yet.
     virtual void flush() noexcept {}
 

@@ -12,6 +12,8 @@ void stream::shutdown(shutdown_direction direction) {
     if (open.owner)
         open.owner->flush(); // what was written before comes before the end
     open.opened_by->shutdown(open.handle, direction);
+    if (open.owner)
+        open.owner->was_shut_down(open, direction);
     open.write_ended = open.write_ended || direction != shutdown_direction::read;
 }
 

@@ -114,23 +114,6 @@ bool update_context(SOCKET handle, int how, const SOCKET* from) noexcept {
                         from ? sizeof *from : 0) == 0;
 }
 
-/// Takes a socket away from its port. Windows before 8.1 cannot, and the socket keeps to it.
-void leave_port(HANDLE handle) noexcept {
-    using set_information = LONG(WINAPI*)(HANDLE, void*, void*, ULONG, int);
-    static const auto call = reinterpret_cast<set_information>(reinterpret_cast<void*>(
-        ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "NtSetInformationFile")));
-    constexpr int replace_completion_information = 61;
-
-    struct {
-        HANDLE port = nullptr;
-        void* key = nullptr;
-    } none;
-
-    std::array<ULONG_PTR, 2> status = {};
-    if (call)
-        call(handle, status.data(), &none, sizeof none, replace_completion_information);
-}
-
 } // namespace
 
 iocp_backend::~iocp_backend() {
@@ -208,7 +191,7 @@ bool iocp_backend::associate(operation& started) noexcept {
 bool iocp_backend::forget(detail::descriptor& known) noexcept {
     // One that is about to be closed takes its association with it.
     if (std::exchange(known.registered, false) && !known.closing)
-        leave_port(handle_of(known));
+        windows::leave_port(handle_of(known));
     return true;
 }
 
@@ -234,7 +217,9 @@ bool iocp_backend::settle(operation& answered, outcome answer) noexcept {
         answer = end_accept(static_cast<accept_operation&>(answered), answer);
     else if (answered.code() == opcode::connect)
         answer = end_connect(static_cast<connect_operation&>(answered), answer);
-    // Reads that come after the end of reading find the end of the stream elsewhere.
+    // Elsewhere the end of a direction ends what is under way in it too.
+    if (answer.error == ERROR_OPERATION_ABORTED && !answered.interrupted())
+        answer.error = WSAESHUTDOWN;
     if (answer.error == WSAESHUTDOWN && answered.inbound())
         answer = {ERROR_SUCCESS, 0};
     if (answer.error == ERROR_SUCCESS)
@@ -300,11 +285,13 @@ iocp_backend::outcome iocp_backend::begin_accept(accept_operation& started,
 /// Gives the accepted socket, or closes it.
 iocp_backend::outcome iocp_backend::end_accept(accept_operation& over, outcome answer) noexcept {
     windows::owned_socket accepted(answer_of(over).accepted);
+    if (answer.error == WSAENOTCONN) // the connection has gone in the meantime, not the listener
+        answer.error = WSAECONNABORTED;
     if (answer.error != ERROR_SUCCESS)
         return answer;
     const SOCKET listener = socket_of(over);
     if (!update_context(accepted.get(), SO_UPDATE_ACCEPT_CONTEXT, &listener))
-        return {::GetLastError(), 0};
+        return {WSAECONNABORTED, 0}; // it is gone by now
     return {ERROR_SUCCESS, static_cast<std::int64_t>(accepted.release())};
 }
 
@@ -332,6 +319,14 @@ void iocp_backend::cancel(operation& unwanted) noexcept {
     // If there is nothing to cancel any more, the packet is on its way.
     auto* const room = std::launder(reinterpret_cast<packet*>(unwanted.room.bytes.data()));
     ::CancelIoEx(handle_of(unwanted.target()), room);
+}
+
+void iocp_backend::was_shut_down(detail::descriptor& target,
+                                 shutdown_direction direction) noexcept {
+    if (target.in.active && direction != shutdown_direction::write)
+        cancel(*target.in.active);
+    if (target.out.active && direction != shutdown_direction::read)
+        cancel(*target.out.active);
 }
 
 void iocp_backend::poll(time_point deadline) {

@@ -27,6 +27,7 @@ public:
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
     bool forget(detail::descriptor& known) noexcept override;
+    void was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept override;
 
 protected:
     /// Makes a socket's packets come to this port. False, and the operation failed, if it cannot.

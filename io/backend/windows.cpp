@@ -165,6 +165,22 @@ SOCKET open_stream(int domain, DWORD flags) noexcept {
                         WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT | flags);
 }
 
+bool leave_port(HANDLE handle) noexcept {
+    using set_information = LONG(WINAPI*)(HANDLE, void*, void*, ULONG, int);
+    static const auto call = reinterpret_cast<set_information>(reinterpret_cast<void*>(
+        ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "NtSetInformationFile")));
+    constexpr int replace_completion_information = 61;
+
+    struct {
+        HANDLE port = nullptr;
+        void* key = nullptr;
+    } none;
+
+    std::array<ULONG_PTR, 2> status = {};
+    return call &&
+           call(handle, status.data(), &none, sizeof none, replace_completion_information) >= 0;
+}
+
 decltype(&::WSAIoctl) ioctl = ::WSAIoctl;
 
 bool find_function(SOCKET handle, DWORD code, GUID wanted, const char* name, void* found,

@@ -65,6 +65,10 @@ private:
     SOCKET handle_;
 };
 
+/// Takes a socket away from its completion port, so that another one can have it. False where the
+/// system cannot: that is Windows before 8.1.
+bool leave_port(HANDLE handle) noexcept;
+
 /// WSAIoctl, by which functions are found that not every Windows has. Tests put another here.
 extern decltype(&::WSAIoctl) ioctl;
 

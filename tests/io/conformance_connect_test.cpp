@@ -36,6 +36,15 @@ address unused_address() {
     return tcp_listener::bind(address::loopback_v4(0)).local_address();
 }
 
+/// False also if it has no peer any more.
+bool comes_from(const tcp_stream& accepted, const address& peer) {
+    try {
+        return accepted.peer_address() == peer;
+    } catch (const std::system_error&) {
+        return false;
+    }
+}
+
 } // namespace
 
 TEST_CASE("connect and accept: give two ends of one connection") {
@@ -242,12 +251,15 @@ TEST_CASE("accept: a connection that was reset before it was taken does not end 
         tcp_stream gone = tcp_stream::adopt(connect_raw(listener.local_address()));
         reset(gone);
         tcp_stream peer = tcp_stream::adopt(connect_raw(listener.local_address()));
-        tcp_stream taken = co_await listener.accept(); // Linux gives the dead one as well
-        std::string text(1, '\0');
-        const auto end = co_await as_result(taken.read(text));
-        CHECK(end.error() == std::errc::connection_reset);
-        tcp_stream next = co_await listener.accept();
-        CHECK(next.peer_address() == peer.local_address());
+        const address expected = peer.local_address();
+        tcp_stream taken = co_await listener.accept();
+        if (!comes_from(taken, expected)) { // Linux gives the dead one as well
+            std::string text(1, '\0');
+            const auto end = co_await as_result(taken.read(text));
+            CHECK(end.error() == std::errc::connection_reset);
+            taken = co_await listener.accept();
+        }
+        CHECK(comes_from(taken, expected));
     });
 }
 
@@ -373,6 +385,8 @@ TEST_CASE("stream: can be moved while idle, and used at its new place") {
 }
 
 TEST_CASE("stream: released by one loop it can be adopted by another") {
+    if (!sockets_can_move())
+        return;
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
         co_await ends.here.write("here");
@@ -470,6 +484,8 @@ TEST_CASE("closed sockets: say that they are closed") {
 }
 
 TEST_CASE("context: sockets may outlive it, be used in the next one, and be destroyed later") {
+    if (!sockets_can_move())
+        return;
     const possessions before;
     {
         std::optional<connection> kept;

@@ -9,6 +9,7 @@
 #include <coracle/io/backend/posix_differences.hpp>
 #include <cstdlib>
 #include <fcntl.h>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -89,5 +90,28 @@ TEST_CASE("accept_many: a listener that was shut down behind its back fails late
         };
         auto both = co_await when_all(result_of_task(incoming.next()), shut());
         CHECK(std::get<0>(both).error() == std::errc::invalid_argument);
+    });
+}
+
+TEST_CASE("tcp_listener: without reuse_address earlier connections keep the port") {
+    run_clean([]() -> task<> {
+        std::optional<tcp_listener> listener = tcp_listener::bind(address::loopback_v4(0));
+        const address local = listener->local_address();
+        connection ends = co_await connect_to(*listener);
+        listener.reset();
+        ends.there.close(); // this side closes first, so it keeps the port for a minute
+        std::string text(1, '\0');
+        const std::size_t end = co_await ends.here.read(text);
+        CHECK(end == 0);
+        ends.here.close();
+        listen_options strict;
+        strict.reuse_address = false;
+        std::error_code error;
+        try {
+            tcp_listener::bind(local, strict);
+        } catch (const std::system_error& refused) {
+            error = refused.code();
+        }
+        CHECK(error == std::errc::address_in_use);
     });
 }

@@ -147,7 +147,7 @@ TEST_CASE("sweep: gathering writes and scattering reads") {
                   CHECK(all == 2 * text.size() + 1);
               };
               co_await when_all(writing(), reading());
-          }) >= 8);
+          }) >= 4); // the more the less room there is
 }
 
 TEST_CASE("sweep: lines that come in pieces") {

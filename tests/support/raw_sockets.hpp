@@ -40,6 +40,9 @@ void close_raw(native_handle handle);
 /// Has calls on it fail instead of waiting.
 void make_non_blocking(native_handle handle);
 
+/// Whether a loop can use a socket that another loop has used; says so and why where it cannot.
+[[nodiscard]] bool sockets_can_move();
+
 /// Has a write to a peer that is gone end the program, if it raises what does that on some systems.
 void let_broken_pipes_kill();
 

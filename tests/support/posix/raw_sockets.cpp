@@ -86,6 +86,10 @@ void make_non_blocking(native_handle handle) {
     REQUIRE(::fcntl(static_cast<int>(handle), F_SETFL, O_NONBLOCK) == 0);
 }
 
+bool sockets_can_move() {
+    return true;
+}
+
 void let_broken_pipes_kill() {
     std::signal(SIGPIPE, SIG_DFL);
 }

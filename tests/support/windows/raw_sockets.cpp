@@ -133,6 +133,19 @@ void make_non_blocking(native_handle handle) {
     REQUIRE(::ioctlsocket(native_of(handle), static_cast<long>(FIONBIO), &on) == 0);
 }
 
+bool sockets_can_move() {
+    windows::start_winsock();
+    const windows::owned_socket sample(windows::open_stream(AF_INET, 0));
+    const auto handle = reinterpret_cast<HANDLE>(sample.get());
+    const HANDLE port = ::CreateIoCompletionPort(handle, nullptr, 0, 1);
+    REQUIRE(port != nullptr);
+    const bool moves = windows::leave_port(handle);
+    ::CloseHandle(port);
+    if (!moves)
+        MESSAGE("skipped, because this system cannot take a socket from a completion port");
+    return moves;
+}
+
 void let_broken_pipes_kill() {}
 
 } // namespace coracle::test
