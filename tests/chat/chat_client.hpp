@@ -132,10 +132,10 @@ task<> serve_for(limits allowed, Body body) {
 template <class Body>
 void with_server(const limits& allowed, Body body) {
     const std::size_t frames_before = coracle::usage().live_frames;
-    const auto descriptors_before = open_descriptors();
+    const std::size_t descriptors_before = open_descriptors().size();
     coracle::run(serve_for(allowed, std::move(body)));
     CHECK(coracle::usage().live_frames == frames_before);
-    CHECK(open_descriptors() == descriptors_before);
+    CHECK(open_descriptors().size() == descriptors_before);
 }
 
 } // namespace chat::test
