@@ -2,6 +2,7 @@
 #include "backend.hpp"
 
 #include "../memory/fatal.hpp"
+#include "../runtime/notice.hpp"
 #include "multishot_receive.hpp"
 #include "unused_sockets.hpp"
 #include <fmt/format.h>
@@ -103,6 +104,14 @@ void backend::retire(operation& over) noexcept {
     }
     if (target.closing && target.idle())
         close_idle(target);
+}
+
+void backend::refuse(operation& unsupported, std::string_view why) noexcept {
+    const std::uint32_t bit = 1U << static_cast<unsigned>(unsupported.code());
+    if (!(std::exchange(refused_, refused_ | bit) & bit))
+        notice(fmt::format("the backend {} does not support {} on descriptor {}: {}", name(),
+                           to_string(unsupported.code()), unsupported.target().handle, why));
+    unsupported.fail(std::make_error_code(std::errc::operation_not_supported));
 }
 
 void backend::stop(operation& unwanted) noexcept {

@@ -14,6 +14,7 @@
 #include "descriptor.hpp"
 #include "operation.hpp"
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -111,6 +112,10 @@ protected:
     /// has its turn.
     void retire(operation& over) noexcept;
 
+    /// For `submit`: this kernel cannot do it. Fails the operation with operation_not_supported,
+    /// and says once for each kind of operation which backend refused what, and why.
+    void refuse(operation& unsupported, std::string_view why) noexcept;
+
     /// The kernel does not know of this descriptor any more: what `forget` could not do at once.
     void forgotten(detail::descriptor& known) noexcept;
 
@@ -126,6 +131,7 @@ private:
     detail::tally descriptors_{detail::tallied::sockets};
     std::size_t closing_ = 0;
     detail::tally in_flight_{detail::tallied::operations}; // taken by `submit` and not retired
+    std::uint32_t refused_ = 0;                            // a bit for each opcode that was
 };
 
 namespace detail {

@@ -12,7 +12,6 @@
 #include "iocp.hpp"
 
 #include "../../memory/fatal.hpp"
-#include "../../runtime/notice.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -167,16 +166,14 @@ bool iocp_backend::associate(operation& started) noexcept {
         return true;
     const HANDLE handle = handle_of(target);
     if (!::CreateIoCompletionPort(handle, port_, key_of_operations, 0)) {
-        std::error_code error = windows::last_error();
-        if (domain_of(socket_of(started)) == AF_UNSPEC) {
-            error = windows::last_error();
-        } else if (error == std::errc::invalid_argument) {
-            notice(fmt::format("{}: {}: descriptor {} has been used by another loop, and this "
-                               "system cannot take it away from there",
-                               name(), to_string(started.code()), target.handle));
-            error = std::make_error_code(std::errc::operation_not_supported);
-        }
-        started.fail(error);
+        const std::error_code error = windows::last_error();
+        if (domain_of(socket_of(started)) == AF_UNSPEC)
+            started.fail(windows::last_error()); // it is no socket at all
+        else if (error == std::errc::invalid_argument)
+            refuse(started, "it has been used by another loop, and this system cannot take it away "
+                            "from there");
+        else
+            started.fail(error);
         return false;
     }
     constexpr UCHAR wanted = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
