@@ -17,8 +17,8 @@ using namespace coracle::test;
 
 namespace {
 
-/// A million takes ten seconds and more, so it is for optimised builds, and for the best backend that
-/// works here.
+/// A million takes ten seconds and more, so it is for optimised builds, and for the best backend
+/// that works here.
 long long affordable_polls() {
 #ifdef NDEBUG
     constexpr long long most = 1'000'000;

@@ -212,11 +212,10 @@ TEST_CASE("buffer_pool: leases that outlive it are named with where they were ta
     CHECK(outcome.aborted);
     CHECK(outcome.said("was destroyed with 3 of its 8 buffers leased: "));
     if (detail::inspectable)
-        CHECK(
-            without_namespaces(outcome.error_output) ==
-            without_namespaces("coracle: fatal: a buffer_pool, made in " + place_made +
-                               ", was destroyed with 3 of its 8 buffers leased: 1 taken in " +
-                               place_taken_once + ", 2 taken in " + place_taken_twice + "\n"));
+        CHECK(without_namespaces(outcome.error_output) ==
+              without_namespaces("coracle: fatal: a buffer_pool, made in " + place_made +
+                                 ", was destroyed with 3 of its 8 buffers leased: 1 taken in " +
+                                 place_taken_once + ", 2 taken in " + place_taken_twice + "\n"));
     kept.clear();
     outlived.reset();
 }

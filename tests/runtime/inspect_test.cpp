@@ -123,7 +123,7 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: a job has the name it was given, or it
             group.start("waiter", wait_inside(never));
             group.start("caller", wait_inside, std::ref(never));
             co_await sleep_for(1ms);
-            const inspection seen = inspect(); // the newest child comes first
+            const inspection seen = inspect();     // the newest child comes first
             CHECK_FALSE(seen.root().name.empty()); // compilers call a lambda what they like
             CHECK(seen.root().children[0].name == "caller");
             CHECK(seen.root().children[1].name == "waiter");
