@@ -34,11 +34,12 @@ bool try_multishot_receive() {
         return false;
     const detail::owned_handle here(ends[0]);
     const detail::owned_handle there(ends[1]);
-    std::array<std::byte, 2> buffers = {};
+    constexpr std::uint16_t count = 2;
+    std::array<std::byte, count> buffers = {};
     provided_ring lent; // goes before the buffers do: then the kernel does not write to them
-    if (!lent.open(used, buffers.size(), 0))
+    if (!lent.open(used, count, 0))
         return false;
-    for (std::uint16_t i = 0; i < buffers.size(); ++i)
+    for (std::uint16_t i = 0; i < count; ++i)
         lent.add(&buffers[i], 1, i);
     lent.publish();
     prepare_multishot_receive(*used.request(), here.get(), 0);
