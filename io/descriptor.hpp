@@ -10,6 +10,7 @@
 #pragma once
 
 #include "../memory/origin.hpp"
+#include "backend/operation_room.hpp"
 #include "network.hpp"
 #include <atomic>
 #include <cstddef>
@@ -77,6 +78,7 @@ struct descriptor {
     lane in;                          // read, accept
     lane out;                         // write, connect
     std::unique_ptr<multishot> shots; // if it has ever been wanted
+    [[no_unique_address]] descriptor_room room;
 
     // Where the socket was made, and where it is listed until it is used: see unused_sockets.hpp.
     [[no_unique_address]] origin made;

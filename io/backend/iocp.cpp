@@ -208,7 +208,6 @@ bool iocp_backend::give(operation& started) noexcept {
     }
 }
 
-/// Makes of an operation what the kernel has said of it. False if there is more to do.
 bool iocp_backend::settle(operation& answered, outcome answer) noexcept {
     if (answered.code() == opcode::accept)
         answer = end_accept(static_cast<accept_operation&>(answered), answer);

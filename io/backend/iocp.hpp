@@ -41,18 +41,21 @@ protected:
     /// A packet with a key that a derived backend has given.
     virtual void take_packet(ULONG_PTR) noexcept {}
 
+    /// What the kernel says of an operation.
+    struct outcome {
+        DWORD error = ERROR_SUCCESS; // ERROR_IO_PENDING: a packet will come
+        std::int64_t count = 0;
+    };
+
+    /// Makes of an operation what the kernel has said of it. False if there is more to do.
+    [[nodiscard]] static bool settle(operation& answered, outcome answer) noexcept;
+
     static constexpr ULONG_PTR key_of_operations = 0;
     static constexpr ULONG_PTR key_of_wake_up = 1;
     static constexpr ULONG_PTR first_free_key = 2;
 
 private:
     static constexpr ULONG most_packets = 256;
-
-    /// What the kernel says of an operation.
-    struct outcome {
-        DWORD error = ERROR_SUCCESS; // ERROR_IO_PENDING: a packet will come
-        std::int64_t count = 0;
-    };
 
     [[nodiscard]] bool round_trip(std::string& reason) noexcept;
     [[nodiscard]] bool find_functions(std::string& reason) noexcept;
@@ -61,7 +64,6 @@ private:
     [[nodiscard]] outcome begin_accept(accept_operation& started, OVERLAPPED& room) noexcept;
     [[nodiscard]] outcome begin_connect(connect_operation& started, OVERLAPPED& room) noexcept;
     [[nodiscard]] outcome judge(bool done, DWORD count) const noexcept;
-    [[nodiscard]] static bool settle(operation& answered, outcome answer) noexcept;
     [[nodiscard]] static outcome end_accept(accept_operation& over, outcome answer) noexcept;
     [[nodiscard]] static outcome end_connect(connect_operation& over, outcome answer) noexcept;
     void take(operation& answered, OVERLAPPED& room) noexcept;

@@ -3,6 +3,7 @@
 // The backends of Windows, the best first.
 #include "../backend.hpp"
 #include "iocp.hpp"
+#include "rio.hpp"
 
 #include <array>
 
@@ -10,6 +11,7 @@ namespace coracle {
 
 std::span<const detail::backend_kind> detail::backend_kinds() noexcept {
     static constexpr std::array kinds = {
+        backend_kind{"rio", make_rio},
         backend_kind{"iocp", make_iocp},
     };
     return kinds;

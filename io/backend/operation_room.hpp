@@ -4,7 +4,7 @@
 // where a kernel wants none; on Windows it is an OVERLAPPED, which must stay until its packet has
 // come, and so has to live as long as the operation.
 //
-// Its size is the only thing about a platform that an operation knows.
+// Their size is the only thing about a platform that operations and descriptors know.
 #pragma once
 
 #include <array>
@@ -23,9 +23,17 @@ struct alignas(8) accept_room {
     std::array<std::byte, 104> bytes;
 };
 
+/// What registered I/O has made for a socket: its request queue, or that there can be none.
+struct descriptor_room {
+    void* queue = nullptr;
+    bool without_queue = false;
+};
+
 #else
 
 struct operation_room {};
+
+struct descriptor_room {};
 
 struct accept_room {};
 

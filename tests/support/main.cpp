@@ -9,6 +9,8 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
+#include "stand_ins.hpp"
+
 #ifdef CORACLE_TEST_BACKENDS
 #include <coracle/io/context.hpp>
 #endif
@@ -108,6 +110,7 @@ bool backend_works() {
 } // namespace
 
 int main(int argument_count, char** arguments) {
+    coracle::test::install_stand_ins();
     if (!backend_works())
         return exit_code_skipped;
 

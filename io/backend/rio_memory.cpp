@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "rio_memory.hpp"
+
+#include <utility>
+
+namespace coracle::rio {
+
+std::optional<std::uint64_t> registrar::add(std::span<std::byte> region) {
+    const buffer_id known = functions_->register_buffer(reinterpret_cast<char*>(region.data()),
+                                                        static_cast<DWORD>(region.size()));
+    if (known == no_buffer)
+        return std::nullopt;
+    return reinterpret_cast<std::uint64_t>(known);
+}
+
+void registrar::remove(std::uint64_t id) noexcept {
+    functions_->deregister_buffer(reinterpret_cast<buffer_id>(id));
+}
+
+room memory::take_from(registered_pool& from) noexcept {
+    // A room is the backend's, whichever job happens to run: it is nobody's to be named for.
+    detail::job_name* const running = std::exchange(detail::present_job, nullptr);
+    room taken{from.pool.try_lease(), reinterpret_cast<buffer_id>(from.known.id())};
+    detail::present_job = running;
+    return taken;
+}
+
+room memory::take() noexcept {
+    for (registered_pool& each : pools_) {
+        if (each.pool.available() > 0)
+            return take_from(each);
+    }
+    try {
+        registered_pool& added = pools_.emplace_back();
+        added.known.add(registrar_, added.pool.region());
+        if (added.known)
+            return take_from(added);
+        pools_.pop_back();
+    } catch (const std::exception&) { // no memory for it
+    }
+    return {};
+}
+
+} // namespace coracle::rio
