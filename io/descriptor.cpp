@@ -5,6 +5,8 @@
 #include "multishot.hpp"
 #include "operation.hpp"
 #include <fmt/format.h>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 namespace coracle::detail {
@@ -58,18 +60,22 @@ void descriptor::operator delete(void* block, std::size_t bytes) noexcept {
     deallocate_frame(block, bytes);
 }
 
+/// Which one of the addresses a descriptor has; empty where it has none that can be told.
+static std::string told_address(std::string_view which, const descriptor& named,
+                                address (network::*address_of)(native_handle)) {
+    try {
+        const address told = (named.opened_by->*address_of)(named.handle);
+        return fmt::format(", {} {}", which, to_string(told));
+    } catch (const std::system_error&) {
+        return {};
+    }
+}
+
 std::string words_for(const descriptor& named) {
-    std::string words = fmt::format("descriptor {}", named.handle);
-    try {
-        return words + ", peer " + to_string(named.opened_by->peer_address(named.handle));
-    } catch (const std::system_error&) {
-        // A listener, or a connection that is still being made.
-    }
-    try {
-        return words + ", local " + to_string(named.opened_by->local_address(named.handle));
-    } catch (const std::system_error&) {
-        return words; // not of the internet
-    }
+    std::string told = told_address("peer", named, &network::peer_address);
+    if (told.empty()) // a listener, or a connection that is still being made
+        told = told_address("local", named, &network::local_address);
+    return fmt::format("descriptor {}{}", named.handle, told);
 }
 
 } // namespace coracle::detail
