@@ -40,6 +40,7 @@ function row_of(name,    row) {
     return row
 }
 function keep(row) { if (!(row in known)) { known[row] = 1; rows[++row_count] = row } }
+{ sub(/\r$/, "") } # of programs for Windows
 FILENAME ~ /\.tsv$/ {
     backend = FILENAME
     sub(/\/[^\/]*$/, "", backend)
