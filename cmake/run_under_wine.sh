@@ -14,4 +14,8 @@ trap 'rm -f "$said"' EXIT
 "$wine" "$@" >"$said" 2>&1 </dev/null
 status=$?
 cat "$said"
+# Wine now and then ends a program that it has hardly begun, and calls that a success.
+case $1 in
+*_tests.exe) [ $status -ne 0 ] || grep -q 'Status: SUCCESS' "$said" || status=70 ;;
+esac
 exit $status
