@@ -164,6 +164,23 @@ void write_json(output to, const job_view& job) {
     *to++ = '}';
 }
 
+// What another thread posts to a loop that it wants to look into.
+class inspection_request {
+public:
+    std::future<inspection> promised() { return answer_.get_future(); }
+
+    void operator()() {
+        try {
+            answer_.set_value(inspect());
+        } catch (...) {
+            answer_.set_exception(std::current_exception());
+        }
+    }
+
+private:
+    std::promise<inspection> answer_;
+};
+
 } // namespace
 
 inspection inspection::of_this_loop() {
@@ -178,18 +195,10 @@ inspection inspection::of_this_loop() {
 }
 
 std::future<inspection> inspect(const remote& other, origin made) {
-    std::promise<inspection> answer;
-    std::future<inspection> promised = answer.get_future();
     // If it is not taken it is destroyed unrun, and the promise with it.
-    static_cast<void>(other.post(
-        [answer = std::move(answer)]() mutable {
-            try {
-                answer.set_value(inspect());
-            } catch (...) {
-                answer.set_exception(std::current_exception());
-            }
-        },
-        made));
+    inspection_request request;
+    std::future<inspection> promised = request.promised();
+    static_cast<void>(other.post(std::move(request), made));
     return promised;
 }
 
