@@ -10,7 +10,7 @@ function(coracle_borrow_headers target name header)
     if(TARGET ${target})
         return()
     endif()
-    find_path(CORACLE_${name}_PARENT "${name}/${header}" PATHS /usr/include /usr/local/include
+    find_path(CORACLE_${name}_PARENT "${name}/${header}" PATHS /usr/include /usr/local/include ENV CPATH
               NO_CMAKE_FIND_ROOT_PATH REQUIRED)
     file(MAKE_DIRECTORY "${coracle_borrowed_dir}")
     file(CREATE_LINK "${CORACLE_${name}_PARENT}/${name}" "${coracle_borrowed_dir}/${name}" SYMBOLIC)

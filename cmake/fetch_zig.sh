@@ -29,8 +29,8 @@ if [ ! -x "$folder/bin/ar" ]; then
     mkdir -p "$(dirname "$folder")"
     unpacked=$(mktemp -d "$folder.XXXXXX")
     trap 'rm -rf "$unpacked"' EXIT
-    curl --silent --show-error --fail --location --retry 2 --max-time 300 \
-        --output "$unpacked/package.tgz" "$url" || fail "cannot fetch $url"
+    said=$(curl --silent --show-error --fail --location --retry 2 --max-time 300 \
+        --output "$unpacked/package.tgz" "$url" 2>&1) || fail "cannot fetch $url: $said"
     printf '%s  %s\n' "$sha512" "$unpacked/package.tgz" | sha512sum --check --status ||
         fail "what came from $url is not what was expected"
     tar -xzf "$unpacked/package.tgz" -C "$unpacked"
