@@ -9,6 +9,7 @@
 
 #include "frame_allocator.hpp"
 #include "page.hpp"
+#include "thread_end.hpp"
 
 #include <algorithm>
 #include <new>
@@ -91,18 +92,27 @@ slab_pool* hold_any_pool() {
     return make_pool();
 }
 
-/// Lets go of the thread's pool when the thread ends.
-struct at_thread_end {
-    at_thread_end() noexcept {}
+/// The last that an ending thread does with its pool. It asks no thread_local which one that is,
+/// since those may have forgotten it by then.
+void let_go_of(void* held) noexcept {
+    auto* pool = static_cast<slab_pool*>(held);
+    current_pool = &no_pool;
+    thread_is_ending = true;
+    pool->trim();
+    pool->let_go();
+}
 
-    ~at_thread_end() {
-        slab_pool* pool = current_pool;
-        current_pool = &no_pool;
-        thread_is_ending = true;
-        pool->trim();
+/// Gives the thread a pool until it ends.
+void hold_until_thread_ends() {
+    slab_pool* pool = hold_any_pool();
+    try {
+        at_thread_end(let_go_of, pool);
+    } catch (...) {
         pool->let_go();
+        throw;
     }
-};
+    current_pool = pool;
+}
 
 void* allocate_from(slab_pool* pool, std::size_t size_class) {
     pool->refill(size_class);
@@ -128,8 +138,7 @@ void* allocate_slowly(std::size_t size_class) {
         if (thread_is_ending) {
             return allocate_while_ending(size_class);
         }
-        current_pool = hold_any_pool();
-        thread_local at_thread_end let_go_of_pool;
+        hold_until_thread_ends();
     }
     return allocate_from(current_pool, size_class);
 }
