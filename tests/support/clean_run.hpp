@@ -27,8 +27,9 @@ struct possessions {
 
 inline void check_unchanged(const possessions& before) {
     CHECK(usage().live_frames == before.frames);
-    CHECK(open_descriptors().size() == before.descriptors.size());
-    CHECK(open_descriptors() == before.descriptors);
+    const std::vector<native_handle> descriptors = open_descriptors();
+    CHECK(descriptors.size() == before.descriptors.size());
+    CHECK(descriptors == before.descriptors);
 }
 
 /// That nothing of this context is under way or open.
