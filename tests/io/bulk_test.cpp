@@ -85,12 +85,15 @@ task<> receive_all(stream& from, const pattern& content, std::size_t total, unsi
 } // namespace
 
 TEST_CASE("bulk: a gibibyte each way in odd pieces arrives as it was sent") {
-    std::size_t total = std::size_t{1} << 30;
-    if (instrumented) {
-        total >>= 5;
-        MESSAGE("32 MiB instead of 1 GiB each way, because " << std::string(why_instrumented));
-    }
-    run_clean([&]() -> task<> {
+    run_clean([]() -> task<> {
+        std::size_t total = std::size_t{1} << 30;
+        const char* slow = instrumented ? why_instrumented : nullptr;
+        if (context::current().backend_name() == "rio")
+            slow = "the double of registered I/O goes from thread to thread";
+        if (slow) {
+            total >>= 5;
+            MESSAGE("32 MiB instead of 1 GiB each way, because " << std::string(slow));
+        }
         connection ends = co_await connect_ends();
         const pattern there(1);
         const pattern back(2);

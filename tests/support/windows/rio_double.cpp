@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// All requests share one event that wakes a thread, which looks for those that have ended. Starting
-// a request resets the event, so it is set again after each start.
+// All requests share one event that wakes a thread, which looks for those that have ended, as does
+// whoever takes completions. Starting a request resets the event, so it is set again after each
+// start.
 #include "rio_double.hpp"
 
 #include <algorithm>
@@ -95,6 +96,7 @@ public:
         std::thread([this] {
             for (;;) {
                 ::WaitForSingleObject(event_, INFINITE);
+                const std::lock_guard guard(lock_);
                 collect();
             }
         }).detach();
@@ -103,8 +105,7 @@ public:
     BOOL submit(requests* queue, slice* data, ULONG count, DWORD flags, void* context, bool sends);
     completions* make_completions(DWORD size, const notification* how);
     void close(completions* closed);
-    requests* make_requests(SOCKET handle, ULONG most_receives, ULONG most_sends, completions* of_r,
-                            completions* of_s, void* context);
+    requests* make_requests(std::unique_ptr<requests> wanted);
     ULONG dequeue(completions* from, completion* to, ULONG room);
     int notify(completions* about);
     buffer* add(char* data, DWORD size);
@@ -153,6 +154,7 @@ private:
     void finish(request& ended, DWORD status, DWORD bytes);
     static void tell(completions& about);
     DWORD places_taken(const completions* in);
+    int refusal_of(const requests& wanted);
     void forget_closed();
 
     std::mutex lock_;
@@ -253,7 +255,6 @@ void world::begin(std::unique_ptr<request> begun) {
 }
 
 void world::collect() {
-    const std::lock_guard guard(lock_);
     for (auto each = under_way_.begin(); each != under_way_.end();) {
         request& one = **each;
         if (!HasOverlappedIoCompleted(&one.room)) {
@@ -326,6 +327,7 @@ void world::close(completions* closed) {
 
 /// A request queue ends with its socket; a socket with the same number is another one.
 void world::forget_closed() {
+    collect();
     queues_.remove_if([this](const auto& each) {
         const auto uses = [&each](const auto& one) { return one->queue == each.get(); };
         const sockaddr_storage local = local_of(each->handle);
@@ -345,37 +347,37 @@ DWORD world::places_taken(const completions* in) {
     return taken;
 }
 
-requests* world::make_requests(SOCKET handle, ULONG most_receives, ULONG most_sends,
-                               completions* of_r, completions* of_s, void* context) {
+/// Why a queue like this one cannot be made now; 0 if it can.
+int world::refusal_of(const requests& wanted) {
+    const auto same = [&wanted](const auto& each) { return each->handle == wanted.handle; };
+    if (!is_socket(wanted.handle))
+        return WSAENOTSOCK;
+    if (wanted.handle == limits.plain)
+        return WSAEOPNOTSUPP;
+    if (!has(completions_, wanted.of_receives) || !has(completions_, wanted.of_sends) ||
+        wanted.most_receives + wanted.most_sends == 0 ||
+        std::any_of(queues_.begin(), queues_.end(), same))
+        return WSAEINVAL;
+    const ULONG more = wanted.of_receives == wanted.of_sends ? wanted.most_sends : 0;
+    if (places_taken(wanted.of_receives) + wanted.most_receives + more >
+            wanted.of_receives->capacity ||
+        places_taken(wanted.of_sends) + wanted.most_sends > wanted.of_sends->capacity)
+        return WSAENOBUFS;
+    return 0;
+}
+
+requests* world::make_requests(std::unique_ptr<requests> wanted) {
     const std::lock_guard guard(lock_);
-    forget_closed();
-    int failure = 0;
-    const auto same = [handle](const auto& each) { return each->handle == handle; };
-    if (!is_socket(handle))
-        failure = WSAENOTSOCK;
-    else if (handle == limits.plain)
-        failure = WSAEOPNOTSUPP;
-    else if (!has(completions_, of_r) || !has(completions_, of_s) ||
-             most_receives + most_sends == 0 || std::any_of(queues_.begin(), queues_.end(), same))
-        failure = WSAEINVAL;
-    else if (places_taken(of_r) + most_receives + (of_r == of_s ? most_sends : 0) >
-                 of_r->capacity ||
-             places_taken(of_s) + most_sends > of_s->capacity)
-        failure = WSAENOBUFS;
+    if (refusal_of(*wanted) != 0)
+        forget_closed(); // which takes its time
+    const int failure = refusal_of(*wanted);
     if (failure != 0) {
         ::WSASetLastError(failure);
         return nullptr;
     }
-    queues_.push_back(std::make_unique<requests>());
-    requests* const made = queues_.back().get();
-    made->handle = handle;
-    made->local = local_of(handle);
-    made->most_receives = most_receives;
-    made->most_sends = most_sends;
-    made->of_receives = of_r;
-    made->of_sends = of_s;
-    made->context = context;
-    return made;
+    wanted->local = local_of(wanted->handle);
+    queues_.push_back(std::move(wanted));
+    return queues_.back().get();
 }
 
 ULONG world::dequeue(completions* from, completion* to, ULONG room) {
@@ -383,6 +385,7 @@ ULONG world::dequeue(completions* from, completion* to, ULONG room) {
     const std::lock_guard guard(lock_);
     if (!has(completions_, from))
         return corrupt_queue;
+    collect();
     ULONG count = 0;
     for (; count < room && !from->come.empty(); ++count) {
         to[count] = from->come.front().first;
@@ -435,9 +438,10 @@ BOOL world::resize(completions* which, DWORD size) {
     const std::lock_guard guard(lock_);
     if (!has(completions_, which))
         return refuse(WSAEINVAL);
-    forget_closed();
     if (size > limits.completions)
         return refuse(WSAENOBUFS);
+    if (size < places_taken(which))
+        forget_closed();
     if (size < places_taken(which))
         return refuse(WSAEINVAL);
     which->capacity = size;
@@ -502,8 +506,14 @@ request_queue PASCAL create_request_queue(SOCKET handle, ULONG most_receives, UL
         ::WSASetLastError(WSAEINVAL);
         return nullptr;
     }
-    return reinterpret_cast<request_queue>(the_world().make_requests(
-        handle, most_receives, most_sends, real(of_receives), real(of_sends), context));
+    auto wanted = std::make_unique<requests>();
+    wanted->handle = handle;
+    wanted->most_receives = most_receives;
+    wanted->most_sends = most_sends;
+    wanted->of_receives = real(of_receives);
+    wanted->of_sends = real(of_sends);
+    wanted->context = context;
+    return reinterpret_cast<request_queue>(the_world().make_requests(std::move(wanted)));
 }
 
 ULONG PASCAL dequeue_completion(completion_queue from, completion* to, ULONG room) {
