@@ -175,4 +175,42 @@ void buffer_group::return_buffers() noexcept {
     pool_ = nullptr;
 }
 
+buffer_group* buffer_groups::group_of(const buffer_pool* pool) noexcept {
+    for (const auto& each : groups_) {
+        if (each->pool() == pool)
+            return each.get();
+    }
+    return nullptr;
+}
+
+buffer_group* buffer_groups::group_for(buffer_pool& pool, const origin& made) noexcept {
+    buffer_group* const known = group_of(&pool);
+    if (known || refused_ || !multishot_receive_works())
+        return known;
+    try {
+        std::erase_if(groups_, [](const auto& each) { return !each->pool(); });
+        auto added = std::make_unique<buffer_group>(pool, made);
+        groups_.reserve(groups_.size() + 1);
+        refused_ = !added->open(ring_, made_count_);
+        if (refused_)
+            return nullptr;
+        ++made_count_;
+        added->feed();
+        groups_.push_back(std::move(added));
+        return groups_.back().get();
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+void buffer_groups::feed() noexcept {
+    for (const auto& each : groups_)
+        each->feed();
+}
+
+void buffer_groups::return_buffers() noexcept {
+    for (const auto& each : groups_)
+        each->return_buffers();
+}
+
 } // namespace coracle::uring

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// buffer_group: buffers of a pool that io_uring has at hand, for multishot receives to take when
-// bytes arrive. Private to io/backend.
+// provided_buffers: buffers that io_uring has at hand, for multishot receives to take when bytes
+// arrive: a group of them for each pool. Private to io/backend.
 //
 // Invariants. At most half of a pool is lent to the kernel, so that those who ask the pool itself
 // always come to their turn. A slot is free, or its buffer is with the kernel, or it has been
@@ -14,6 +14,7 @@
 #include "ring.hpp"
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace coracle::uring {
@@ -88,6 +89,28 @@ private:
     std::size_t most_lent_ = 0;
     std::size_t lent_count_ = 0;
     std::uint16_t number_ = 0;
+};
+
+/// The groups of a ring, one for each pool that a receive has wanted.
+class buffer_groups {
+public:
+    explicit buffer_groups(ring& of) noexcept : ring_(of) {}
+
+    /// Null if there is none.
+    [[nodiscard]] buffer_group* group_of(const buffer_pool* pool) noexcept;
+
+    /// Makes one if there is none. Null if it cannot be had: then a receive has to do without.
+    [[nodiscard]] buffer_group* group_for(buffer_pool& pool, const origin& made) noexcept;
+
+    /// As each group does.
+    void feed() noexcept;
+    void return_buffers() noexcept;
+
+private:
+    ring& ring_;
+    std::vector<std::unique_ptr<buffer_group>> groups_;
+    std::uint16_t made_count_ = 0;
+    bool refused_ = false; // the kernel has no room for a group
 };
 
 } // namespace coracle::uring
