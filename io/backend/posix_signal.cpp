@@ -20,7 +20,6 @@ namespace coracle {
 
 namespace {
 
-constexpr int nobody = -1;
 constexpr std::size_t signal_count = 65;
 
 /// Where the handler writes to, for each signal; one more than the handle, so that 0 is nobody.
@@ -30,7 +29,7 @@ void on_signal(int number) noexcept {
     const int saved = errno;
     const int handle = listeners[static_cast<std::size_t>(number)].load() - 1;
     const auto byte = static_cast<char>(number);
-    if (handle != nobody) { // if the buffer is full, plenty of signals are waiting to be seen
+    if (handle >= 0) { // if the buffer is full, plenty of signals are waiting to be seen
         while (::send(handle, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
         }
     }
