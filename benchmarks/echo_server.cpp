@@ -3,14 +3,20 @@
 // The echo server of the yardsticks with the library, as a user would write it. Its only additions
 // are the count of the requests and the options. --receive-many: the way for connections that are
 // mostly idle, with one multishot accept, and one multishot receive a connection into a pool.
+// --usage: at each SIGUSR1 it prints how many bytes of the library's memory are in use.
 #include "program.hpp"
 
 #include <coracle/io/context.hpp>
+#include <coracle/io/signal.hpp>
 #include <coracle/io/tcp.hpp>
+#include <coracle/memory/usage.hpp>
 #include <coracle/runtime/task_group.hpp>
+#include <coracle/runtime/when.hpp>
 
 #include <array>
+#include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <span>
 #include <string>
@@ -61,6 +67,19 @@ task<> serve(coracle::tcp_listener listener) {
     co_await coracle::with_task_group(body);
 }
 
+task<> tell_usage() {
+    coracle::signal_set asked({SIGUSR1});
+    for (;;) {
+        co_await asked.next();
+        std::printf("live_bytes=%zu\n", coracle::usage().live_bytes);
+        std::fflush(stdout);
+    }
+}
+
+task<> serve_and_tell_usage(task<> serving) {
+    co_await coracle::when_all(std::move(serving), tell_usage());
+}
+
 } // namespace
 
 int main(int count, char** values) {
@@ -69,6 +88,7 @@ int main(int count, char** values) {
     coracle::context_options options;
     options.backend = std::string(arguments.take("--backend", ""));
     const bool receives_many = arguments.take_flag("--receive-many");
+    const bool tells_usage = arguments.take_flag("--usage");
     benchmark::report_at_end(arguments.take_number("--seconds", 120));
     arguments.finish();
     benchmark::raise_descriptor_limit();
@@ -76,8 +96,9 @@ int main(int count, char** values) {
         auto listener = coracle::tcp_listener::bind(
             coracle::address::loopback_v4(static_cast<std::uint16_t>(port)));
         benchmark::announce_port(listener.local_address().port());
-        coracle::run(receives_many ? serve_from_pool(std::move(listener))
-                                   : serve(std::move(listener)),
+        task<> serving =
+            receives_many ? serve_from_pool(std::move(listener)) : serve(std::move(listener));
+        coracle::run(tells_usage ? serve_and_tell_usage(std::move(serving)) : std::move(serving),
                      options);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "echo_server: %s\n", error.what());

@@ -85,6 +85,22 @@ inline void raise_descriptor_limit() {
         fail("setrlimit", errno);
 }
 
+/// Ends the program with a message unless it may hold `count` descriptors and a few of its own.
+inline void require_descriptors(std::uint64_t count) {
+    constexpr std::uint64_t own = 32;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        fail("getrlimit", errno);
+    if (limit.rlim_cur >= count + own)
+        return;
+    std::fprintf(stderr,
+                 "%llu connections are more than the limit of descriptors allows: raise it "
+                 "(ulimit -Hn, now %llu), or ask for fewer\n",
+                 static_cast<unsigned long long>(count),
+                 static_cast<unsigned long long>(limit.rlim_cur));
+    std::exit(EXIT_FAILURE);
+}
+
 /// Reads that brought bytes. Atomic only because the signal handler reads it.
 inline std::atomic<std::uint64_t> requests{0};
 

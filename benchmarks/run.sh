@@ -10,11 +10,12 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: run.sh [echo] [frames] [tasks] [inspect] [OPTION...]
-Runs the named benchmarks, or all of them but the last, which tells what it costs to record where
-and by whom everything is awaited and made: the echo server with and without (CORACLE_INSPECT=OFF).
+usage: run.sh [echo] [frames] [tasks] [inspect] [idle] [OPTION...]
+Runs the named benchmarks, or the first three. `inspect` tells what it costs to record where and by
+whom everything is awaited and made: the echo server with and without (CORACLE_INSPECT=OFF). `idle`
+tells the memory of a connection that waits for bytes.
   --rounds N              how often the echo servers take turns (default 15)
-  --connections "N..."    how many clients at once (default "1 64 1000")
+  --connections "N..."    how many clients at once (default "1 64 1000"; of idle ones 10000)
   --size BYTES            of a message (default 64)
   --quick                 few and short rounds: a look, not a measurement
   --programs FOLDER       where the programs are (default build/release/benchmarks)
@@ -28,13 +29,13 @@ fail() {
 
 benchmarks=()
 rounds=
-connections='1 64 1000'
+connections=
 size=64
 shrink=1
 programs=build/release/benchmarks
 while [ $# -gt 0 ]; do
     case $1 in
-    echo | frames | tasks | inspect) benchmarks+=("$1") ;;
+    echo | frames | tasks | inspect | idle) benchmarks+=("$1") ;;
     --quick) shrink=4 ;;
     --rounds | --connections | --size | --programs)
         [ $# -gt 1 ] || fail "$1 wants a value"
@@ -48,6 +49,8 @@ while [ $# -gt 0 ]; do
 done
 [ ${#benchmarks[@]} -gt 0 ] || benchmarks=(echo frames tasks)
 [ -n "$rounds" ] || rounds=$((15 / shrink))
+idle_connections=${connections:-10000}
+[ -n "$connections" ] || connections='1 64 1000'
 
 # --- Echo servers -------------------------------------------------------------------------------
 
@@ -211,12 +214,67 @@ run_inspect() {
         "$(instructions_per_request echo_server_uninspected)"
 }
 
+# --- Idle connections ---------------------------------------------------------------------------
+
+# Prints "RESIDENT LIVE": the server's resident memory and what the library has in use, in bytes.
+memory_of() { # SERVER SERVER-OUTPUT TELLS-USAGE
+    local live=0 resident
+    if [ "$3" = yes ]; then
+        kill -USR1 "$1"
+        read -r live <&"$2"
+    fi
+    resident=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status")
+    echo $((resident * 1024)) "${live#live_bytes=}"
+}
+
+# Prints "RESIDENT LIVE" of one idle connection. Clients that came before do not count, nor does
+# what the server made for all.
+measure_idle() ( # COMMAND CLIENTS
+    read -ra command <<<"$1"
+    tells_usage=no
+    if [ "${command[0]}" = echo_server ]; then
+        tells_usage=yes
+        command+=(--usage)
+    fi
+    exec {output}< <(exec "$programs/${command[0]}" "${command[@]:1}")
+    server=$!
+    trap 'kill "$server" 2>/dev/null && wait "$server"' EXIT
+    read -r port <&"$output" || fail "$1 did not start"
+    coproc load { exec "$programs/idle_load" --port "${port#port=}" --connections "$2"; }
+    read -r _ <&"${load[0]}" || fail "no connections"
+    before=$(memory_of "$server" "$output" $tells_usage)
+    echo >&"${load[1]}"
+    read -r _ <&"${load[0]}" || fail "no $2 connections"
+    after=$(memory_of "$server" "$output" $tells_usage)
+    echo "$before $after $2" | awk '{ printf "%.0f %.0f\n", ($3 - $1) / $5, ($4 - $2) / $5 }'
+)
+
+run_idle() {
+    local clients each figures resident live yardstick
+    for clients in $idle_connections; do
+        printf 'memory of each of %s idle connections, in bytes\n\n' "$clients"
+        echo '| echo server                |   resident | x raw epoll | of the library |'
+        echo '|----------------------------|-----------:|------------:|---------------:|'
+        yardstick=
+        for each in "${servers[@]}"; do
+            figures=$(measure_idle "${each#*=}" "$clients") || figures=
+            [ -n "$figures" ] || fail "no figure for ${each%%=*}"
+            read -r resident live <<<"$figures"
+            yardstick=${yardstick:-$resident}
+            printf '| %-26s | %10s | %11s | %14s |\n' "${each%%=*}" "$resident" \
+                "$(awk "BEGIN { printf \"%.1f\", $resident / $yardstick }")" "${live/#0/}"
+        done
+        echo
+    done
+}
+
 # --- All of them --------------------------------------------------------------------------------
 
 for benchmark in "${benchmarks[@]}"; do
     case $benchmark in
     echo) run_echo ;;
     inspect) run_inspect ;;
+    idle) run_idle ;;
     *) (on_core 1 "$programs/$benchmark" --rounds $((21 / shrink))) ;;
     esac
     echo
