@@ -5,6 +5,7 @@
 
 #include "clean_run.hpp"
 #include "connected.hpp"
+#include "kernel_loop.hpp"
 
 #include <coracle/coracle.hpp>
 #include <coracle/io/backend/windows.hpp>
@@ -107,6 +108,62 @@ TEST_CASE("iocp: a socket that cannot leave its port is refused by the next loop
         set_notice_sink(before);
         CHECK(written.error() == std::errc::operation_not_supported);
         CHECK(noticed.find("iocp does not support write") != std::string::npos);
+    });
+}
+
+TEST_CASE("iocp: a cancelled operation stays until its packet has come") {
+    kernel_loop on;
+    on.run([&]() -> task<> {
+        connection ends = co_await connect_ends();
+        tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+        const backend& kernel = on.port.kernel();
+        int ended = 0;
+        auto reading = [&]() -> task<> {
+            std::string text(1, '\0');
+            const auto count = co_await as_result(ends.there.read(text));
+            CHECK(count.error() == std::errc::operation_canceled);
+            ++ended;
+        };
+        auto accepting = [&]() -> task<> {
+            const auto accepted = co_await as_result(listener.accept());
+            CHECK(accepted.error() == std::errc::operation_canceled);
+            ++ended;
+        };
+        auto body = [&](task_group& group) -> task<> {
+            group.start(reading);
+            group.start(accepting);
+            co_await turns();
+            CHECK(kernel.operations_in_flight() == 2);
+            const operation* const read = ends.there.state()->in.active;
+            REQUIRE(read);
+            group.cancel();
+            // Buffer and OVERLAPPED are the kernel's still.
+            CHECK(ends.there.state()->in.active == read);
+            CHECK(kernel.operations_in_flight() == 2);
+            let_kernel_answer();
+            CHECK(kernel.operations_in_flight() == 2);
+            CHECK(ended == 0);
+        };
+        co_await with_task_group(body);
+        CHECK(ended == 2);
+        CHECK(kernel.operations_in_flight() == 0);
+    });
+}
+
+TEST_CASE("iocp: an accept that is cancelled gives back the socket that it brought along") {
+    run_clean([]() -> task<> {
+        tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+        const std::size_t before = open_descriptors().size();
+        for (int i = 0; i < 5; ++i) {
+            auto body = [&](task_group& group) -> task<> {
+                group.start(listener.accept());
+                co_await turns();
+                CHECK(open_descriptors().size() == before + 1);
+                group.cancel();
+            };
+            co_await with_task_group(body);
+            CHECK(open_descriptors().size() == before);
+        }
     });
 }
 

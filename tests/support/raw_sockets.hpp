@@ -40,6 +40,10 @@ void close_raw(native_handle handle);
 /// Has calls on it fail instead of waiting.
 void make_non_blocking(native_handle handle);
 
+/// Has the kernel do what it was asked for, and leaves its answer in the completion queue, where at
+/// least one must come. For backends with completions.
+void let_kernel_answer();
+
 /// Whether a loop can use a socket that another loop has used; says so and why where it cannot.
 [[nodiscard]] bool sockets_can_move();
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <coracle/io/backend.hpp>
 #include <coracle/io/backend/posix_differences.hpp>
 #include <csignal>
 #include <dirent.h>
@@ -84,6 +85,10 @@ void close_raw(native_handle handle) {
 
 void make_non_blocking(native_handle handle) {
     REQUIRE(::fcntl(static_cast<int>(handle), F_SETFL, O_NONBLOCK) == 0);
+}
+
+void let_kernel_answer() {
+    backend::current()->flush();
 }
 
 bool sockets_can_move() {

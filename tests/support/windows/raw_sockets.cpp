@@ -2,7 +2,8 @@
 #include "../raw_sockets.hpp"
 
 #include <array>
-#include <coracle/io/backend/windows.hpp>
+#include <chrono>
+#include <coracle/io/backend/iocp.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>
 #include <string>
@@ -17,12 +18,18 @@ SOCKET native_of(native_handle handle) {
     return static_cast<SOCKET>(handle);
 }
 
+/// A function that no header declares.
+template <class Function>
+Function system_call(const char* name) {
+    const HMODULE library = ::GetModuleHandleW(L"ntdll.dll");
+    return reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(library, name)));
+}
+
 /// What kind of thing a handle is, by the name that the system gives it; nothing if it is no
 /// handle.
 std::wstring type_of(native_handle handle) {
     using query_object = LONG(NTAPI*)(HANDLE, int, void*, ULONG, ULONG*);
-    static const auto query = reinterpret_cast<query_object>(reinterpret_cast<void*>(
-        ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "NtQueryObject")));
+    static const auto query = system_call<query_object>("NtQueryObject");
     constexpr int type_information = 2;
     alignas(PUBLIC_OBJECT_TYPE_INFORMATION) std::array<std::byte, 1024> room;
     ULONG used = 0;
@@ -32,6 +39,20 @@ std::wstring type_of(native_handle handle) {
     const UNICODE_STRING& name =
         reinterpret_cast<const PUBLIC_OBJECT_TYPE_INFORMATION*>(room.data())->TypeName;
     return {name.Buffer, name.Length / sizeof(wchar_t)};
+}
+
+/// How many packets lie in the port of a backend.
+ULONG packets_of(const iocp_backend& of) {
+    struct revealed : iocp_backend {
+        static HANDLE port_of(const iocp_backend& of) { return (of.*&revealed::port)(); }
+    };
+
+    using query_completion = LONG(NTAPI*)(HANDLE, int, void*, ULONG, ULONG*);
+    static const auto query = system_call<query_completion>("NtQueryIoCompletion");
+    constexpr int basic_information = 0;
+    ULONG count = 0;
+    REQUIRE(query(revealed::port_of(of), basic_information, &count, sizeof count, nullptr) >= 0);
+    return count;
 }
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -116,6 +137,15 @@ void close_raw(native_handle handle) {
 void make_non_blocking(native_handle handle) {
     u_long on = 1;
     REQUIRE(::ioctlsocket(native_of(handle), static_cast<long>(FIONBIO), &on) == 0);
+}
+
+void let_kernel_answer() {
+    const auto& asked = dynamic_cast<const iocp_backend&>(*backend::current());
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (packets_of(asked) == 0) {
+        REQUIRE(std::chrono::steady_clock::now() < give_up);
+        ::SwitchToThread();
+    }
 }
 
 bool sockets_can_move() {
