@@ -62,17 +62,39 @@ context_options on_rio() {
     return options;
 }
 
-/// Overwrites one pointer of the table of functions.
-std::size_t missing_function = 0;
+/// The double's functions, for a test to change.
+rio::functions table_of_test;
 
-int WSAAPI ioctl_with_hole(SOCKET handle, DWORD code, void* in, DWORD in_size, void* out,
-                           DWORD out_size, DWORD* count, OVERLAPPED* room,
-                           LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
+int WSAAPI ioctl_of_test(SOCKET handle, DWORD code, void* in, DWORD in_size, void* out,
+                         DWORD out_size, DWORD* count, OVERLAPPED* room,
+                         LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
     if (code != rio::code_of_tables)
         return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, room, done);
-    std::memcpy(out, &rio_double(), sizeof(rio::functions));
-    std::memset(static_cast<std::byte*>(out) + missing_function, 0, sizeof(void*));
+    std::memcpy(out, &table_of_test, sizeof table_of_test);
     return 0;
+}
+
+bool queues_are_full = false;
+
+BOOL PASCAL receive_if_room(rio::request_queue to, rio::slice* data, ULONG count, DWORD flags,
+                            void* context) {
+    ::SetLastError(WSAENOBUFS);
+    return !queues_are_full && rio_double().receive(to, data, count, flags, context);
+}
+
+BOOL PASCAL send_if_room(rio::request_queue to, rio::slice* data, ULONG count, DWORD flags,
+                         void* context) {
+    ::SetLastError(WSAENOBUFS);
+    return !queues_are_full && rio_double().send(to, data, count, flags, context);
+}
+
+/// What happens between the last look into a completion queue and the call that asks for notice.
+std::function<void()> before_notify;
+
+int PASCAL late_notify(rio::completion_queue about) {
+    if (const auto happens = std::exchange(before_notify, nullptr))
+        happens();
+    return rio_double().notify(about);
 }
 
 task<> echo_over(connection& ends) {
@@ -117,7 +139,7 @@ TEST_CASE("rio: where it works it is the first choice, and bytes go through it")
 
 TEST_CASE("rio: a function that is missing from the table is named") {
     const set_up present(true);
-    windows::ioctl = ioctl_with_hole;
+    windows::ioctl = ioctl_of_test;
     using rio::functions;
     const std::array<std::pair<std::size_t, const char*>, 10> needed = {{
         {offsetof(functions, receive), "RIOReceive "},
@@ -132,7 +154,8 @@ TEST_CASE("rio: a function that is missing from the table is named") {
         {offsetof(functions, resize_completion_queue), "RIOResizeCompletionQueue "},
     }};
     for (const auto& [offset, name] : needed) {
-        missing_function = offset;
+        table_of_test = rio_double();
+        std::memset(reinterpret_cast<std::byte*>(&table_of_test) + offset, 0, sizeof(void*));
         const backend_status status = probe_backend("rio");
         CHECK_FALSE(status.works);
         CHECK(status.reason.find(name) != std::string::npos);
@@ -200,6 +223,45 @@ TEST_CASE("rio: reads for which no more can be registered go by the port, and lo
         };
         co_await with_task_group(group_body);
         CHECK(received == all.size());
+    };
+    run_clean(body, on_rio());
+}
+
+TEST_CASE("rio: what a request queue has no room for goes by the port") {
+    const set_up present(true);
+    table_of_test = rio_double();
+    table_of_test.receive = receive_if_room;
+    table_of_test.send = send_if_room;
+    windows::ioctl = ioctl_of_test;
+    const auto body = []() -> task<> {
+        connection ends = co_await connect_ends();
+        for (const bool full : {false, true, false}) {
+            const std::size_t before = rio_double_totals().requests;
+            queues_are_full = full;
+            co_await echo_over(ends);
+            CHECK(rio_double_totals().requests == before + (full ? 0 : 4));
+        }
+    };
+    run_clean(body, on_rio());
+}
+
+TEST_CASE("rio: what comes between the last look and the request for notice wakes the loop") {
+    const set_up present(true);
+    table_of_test = rio_double();
+    table_of_test.notify = late_notify;
+    windows::ioctl = ioctl_of_test;
+    const auto body = []() -> task<> {
+        connection ends = co_await connect_ends();
+        for (int round = 0; round < 3; ++round) {
+            before_notify = [&ends] {
+                send_raw(ends.there, "late");
+                while (rio_double_waiting() == 0)
+                    std::this_thread::yield();
+            };
+            const std::string text = co_await read_text(ends.here, 4);
+            CHECK(text == "late");
+            CHECK_FALSE(before_notify);
+        }
     };
     run_clean(body, on_rio());
 }
@@ -308,7 +370,11 @@ TEST_CASE("rio double: a notification is one-shot, and there is one at a time") 
     while (fixture.table.dequeue_completion(fixture.completions, &come, 1) == 0)
         std::this_thread::yield();
     CHECK(::WaitForSingleObject(fixture.event, 0) == WAIT_TIMEOUT); // nobody asked again
+    REQUIRE(fixture.post(queue, true, 0, 4));
+    while (rio_double_waiting() == 0)
+        std::this_thread::yield();
     CHECK(fixture.table.notify(fixture.completions) == ERROR_SUCCESS);
+    CHECK(::WaitForSingleObject(fixture.event, 0) == WAIT_OBJECT_0); // it had come before
 }
 
 TEST_CASE("rio double: what is deferred starts when it is committed") {

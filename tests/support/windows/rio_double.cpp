@@ -124,6 +124,14 @@ public:
         return completions_.size();
     }
 
+    std::size_t waiting() {
+        const std::lock_guard guard(lock_);
+        std::size_t count = 0;
+        for (const auto& each : completions_)
+            count += each->come.size();
+        return count;
+    }
+
     rio_totals totals() {
         const std::lock_guard guard(lock_);
         return totals_;
@@ -596,6 +604,10 @@ std::size_t rio_double_buffers() {
 
 std::size_t rio_double_completion_queues() {
     return the_world().completion_queues();
+}
+
+std::size_t rio_double_waiting() {
+    return the_world().waiting();
 }
 
 rio_totals rio_double_totals() {

@@ -37,6 +37,9 @@ void uninstall_rio_double();
 [[nodiscard]] std::size_t rio_double_buffers();
 [[nodiscard]] std::size_t rio_double_completion_queues();
 
+/// How many completions have come, and were not taken.
+[[nodiscard]] std::size_t rio_double_waiting();
+
 /// How many buffers were registered, and how many requests were begun, since the program began.
 struct rio_totals {
     std::size_t buffers = 0;
