@@ -7,9 +7,12 @@
 #include <algorithm>
 #include <chrono>
 #include <coracle/coracle.hpp>
+#include <doctest/doctest.h>
 
 using coracle::test::connection;
+using coracle::test::ending_signals;
 using coracle::test::program;
+using coracle::test::words_for;
 
 namespace {
 
@@ -104,11 +107,11 @@ TEST_CASE("chat program: it tells what is in use, if asked to") {
     for (int left = 60; left > 0 && report.find("\"objects\":1,") == std::string::npos; --left)
         report = chat.output.line();
     CHECK(report.find("\"objects\":1,") != std::string::npos);
-    chat.send_signal(SIGTERM);
+    chat.send_signal(SIGINT);
     CHECK(chat.exit_code() == 0);
 }
 
-#ifdef SIGUSR1
+#ifdef SIGUSR1 // what Windows does not have
 TEST_CASE("chat program: SIGUSR1 shows what everyone waits for, and it goes on") {
     program chat(CORACLE_CHAT, {"--port", "0"});
     const std::uint16_t port = port_of(chat);
@@ -133,7 +136,7 @@ TEST_CASE("chat program: SIGUSR1 shows what everyone waits for, and it goes on")
 #endif
 
 TEST_CASE("chat program: a signal ends it in order") {
-    for (const int number : {SIGINT, SIGTERM}) {
+    for (const int number : ending_signals()) {
         program chat(CORACLE_CHAT, {"--port", "0"});
         const std::uint16_t port = port_of(chat);
         connection alice(port);
@@ -149,7 +152,7 @@ TEST_CASE("chat program: a signal ends it in order") {
 TEST_CASE("chat program: a signal with nobody there") {
     program chat(CORACLE_CHAT, {"--port", "0"});
     static_cast<void>(port_of(chat));
-    chat.send_signal(SIGTERM);
+    chat.send_signal(SIGINT);
     CHECK(chat.exit_code() == 0);
 }
 
@@ -164,12 +167,13 @@ TEST_CASE("chat program: a client that does not read delays the end, but does no
     join(listener, "listener");
     overwhelm_the_silent(speaker, listener);
     const auto before = std::chrono::steady_clock::now();
-    chat.send_signal(SIGTERM);
+    chat.send_signal(SIGINT);
     CHECK(listener.rest() == "* server is going down\n");
     CHECK(chat.exit_code() == 0);
     CHECK(std::chrono::steady_clock::now() - before >= std::chrono::seconds(2));
 }
 
+#ifdef SIGSTOP // nor that
 TEST_CASE("chat program: a second signal ends it at once") {
     program chat(CORACLE_CHAT, {"--port", "0", "--outbox", "2000000"});
     const std::uint16_t port = port_of(chat);
@@ -188,6 +192,7 @@ TEST_CASE("chat program: a second signal ends it at once") {
     const int code = chat.exit_code();
     CHECK((code == 128 + SIGINT || code == 128 + SIGTERM)); // whichever was handled second
 }
+#endif
 
 TEST_CASE("chat program: help and bad arguments") {
     program help(CORACLE_CHAT, {"--help"});
@@ -212,13 +217,13 @@ TEST_CASE("chat program: what keeps it from serving is told in one line") {
     const std::string port = std::to_string(port_of(first));
     program second(CORACLE_CHAT, {"--port", port});
     CHECK(second.exit_code() == 1);
-    CHECK(second.complaint ==
-          "chat: cannot bind to 127.0.0.1:" + port + ": Address already in use\n");
+    CHECK(second.complaint == "chat: cannot bind to 127.0.0.1:" + port + ": " +
+                                  words_for(std::errc::address_in_use) + "\n");
 
     program elsewhere(CORACLE_CHAT, {"--port", "0", "--host", "192.0.2.1"});
     CHECK(elsewhere.exit_code() == 1);
-    CHECK(elsewhere.complaint ==
-          "chat: cannot bind to 192.0.2.1:0: Cannot assign requested address\n");
+    CHECK(elsewhere.complaint == "chat: cannot bind to 192.0.2.1:0: " +
+                                     words_for(std::errc::address_not_available) + "\n");
 
     program forced(CORACLE_CHAT, {"--port", "0"}, "nonsense");
     CHECK(forced.exit_code() == 1);

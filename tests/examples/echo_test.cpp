@@ -3,8 +3,12 @@
 // The echo server as a program.
 #include "program.hpp"
 
+#include <doctest/doctest.h>
+
 using coracle::test::connection;
+using coracle::test::ending_signals;
 using coracle::test::program;
+using coracle::test::words_for;
 
 TEST_CASE("echo: what comes is sent back, on several connections") {
     program echo(CORACLE_ECHO, {"0"});
@@ -40,7 +44,7 @@ TEST_CASE("echo: a connection that is reset ends alone") {
 }
 
 TEST_CASE("echo: a signal ends it, and its connections with it") {
-    for (const int number : {SIGINT, SIGTERM}) {
+    for (const int number : ending_signals()) {
         program echo(CORACLE_ECHO, {"0"});
         connection one(echo.port());
         one.send("a");
@@ -57,8 +61,8 @@ TEST_CASE("echo: a port in use and a bad one are told in one line") {
     const std::string port = std::to_string(echo.port());
     program second(CORACLE_ECHO, {port});
     CHECK(second.exit_code() == 1);
-    CHECK(second.complaint ==
-          "echo: cannot bind to 127.0.0.1:" + port + ": Address already in use\n");
+    CHECK(second.complaint == "echo: cannot bind to 127.0.0.1:" + port + ": " +
+                                  words_for(std::errc::address_in_use) + "\n");
     for (const char* const bad : {"", "http", "65536", "-1", "7 7"}) {
         program refused(CORACLE_ECHO, {bad});
         CHECK(refused.exit_code() == 1);
