@@ -9,7 +9,7 @@
 #include <coracle/coracle.hpp>
 #include <doctest/doctest.h>
 
-using coracle::test::connection;
+using coracle::test::blocking_connection;
 using coracle::test::ending_signals;
 using coracle::test::program;
 using coracle::test::words_for;
@@ -23,14 +23,14 @@ std::uint16_t port_of(program& chat) {
     return port;
 }
 
-void join(connection& client, const std::string& name) {
+void join(blocking_connection& client, const std::string& name) {
     CHECK(client.line().starts_with("* welcome, guest"));
     client.send("/nick " + name + "\n");
     CHECK(client.line().ends_with(" is now " + name));
 }
 
 /// Reads until this line has come.
-void skip_to(connection& client, std::string_view wanted) {
+void skip_to(blocking_connection& client, std::string_view wanted) {
     std::string line;
     do {
         line = client.line();
@@ -39,7 +39,7 @@ void skip_to(connection& client, std::string_view wanted) {
 
 /// Says a megabyte, which is more than sockets hold, to a client that does not read, while another
 /// one confirms each line. So the server cannot be rid of its lines for `slow` whatever the time.
-void overwhelm_the_silent(connection& speaker, connection& listener) {
+void overwhelm_the_silent(blocking_connection& speaker, blocking_connection& listener) {
     const std::string text(4000, 'x');
     for (int said = 0; said < 250; ++said) {
         speaker.send(text + "\n");
@@ -71,9 +71,9 @@ TEST_CASE("chat program: it says where it is, which backend it took, and why") {
 TEST_CASE("chat program: people talk") {
     program chat(CORACLE_CHAT, {"--port", "0"});
     const std::uint16_t port = port_of(chat);
-    connection alice(port);
+    blocking_connection alice(port);
     join(alice, "alice");
-    connection bob(port);
+    blocking_connection bob(port);
     join(bob, "bob");
     skip_to(alice, "* guest2 is now bob");
     bob.send("hello\r\n");
@@ -90,9 +90,9 @@ TEST_CASE("chat program: people talk") {
 TEST_CASE("chat program: the limits of the command line hold") {
     program chat(CORACLE_CHAT, {"--port", "0", "--max-sessions", "1", "--idle-timeout", "1"});
     const std::uint16_t port = port_of(chat);
-    connection one(port);
+    blocking_connection one(port);
     CHECK(one.line().starts_with("* welcome"));
-    connection two(port);
+    blocking_connection two(port);
     CHECK(two.rest() == "! the server is full, with 1 sessions; try again later\n");
     CHECK(one.rest() == "! you were silent for too long\n");
 }
@@ -101,7 +101,7 @@ TEST_CASE("chat program: it tells what is in use, if asked to") {
     program chat(CORACLE_CHAT, {"--port", "0", "--watch", "1"});
     const std::uint16_t port = port_of(chat);
     CHECK(chat.output.line().starts_with("{\"resident_bytes\":"));
-    connection alice(port);
+    blocking_connection alice(port);
     CHECK(alice.line().starts_with("* welcome"));
     std::string report; // those from before she came may still be on their way
     for (int left = 60; left > 0 && report.find("\"objects\":1,") == std::string::npos; --left)
@@ -115,7 +115,7 @@ TEST_CASE("chat program: it tells what is in use, if asked to") {
 TEST_CASE("chat program: SIGUSR1 shows what everyone waits for, and it goes on") {
     program chat(CORACLE_CHAT, {"--port", "0"});
     const std::uint16_t port = port_of(chat);
-    connection alice(port);
+    blocking_connection alice(port);
     join(alice, "alice");
     for (int i = 0; i < 2; ++i) {
         chat.send_signal(SIGUSR1);
@@ -139,7 +139,7 @@ TEST_CASE("chat program: a signal ends it in order") {
     for (const int number : ending_signals()) {
         program chat(CORACLE_CHAT, {"--port", "0"});
         const std::uint16_t port = port_of(chat);
-        connection alice(port);
+        blocking_connection alice(port);
         join(alice, "alice");
         chat.send_signal(number);
         CHECK(alice.rest() == "* server is going down\n");
@@ -159,11 +159,11 @@ TEST_CASE("chat program: a signal with nobody there") {
 TEST_CASE("chat program: a client that does not read delays the end, but does not prevent it") {
     program chat(CORACLE_CHAT, {"--port", "0", "--outbox", "2000000"});
     const std::uint16_t port = port_of(chat);
-    connection slow(port, 4096);
+    blocking_connection slow(port, 4096);
     CHECK(slow.line().starts_with("* welcome"));
-    connection speaker(port);
+    blocking_connection speaker(port);
     join(speaker, "speaker");
-    connection listener(port);
+    blocking_connection listener(port);
     join(listener, "listener");
     overwhelm_the_silent(speaker, listener);
     const auto before = std::chrono::steady_clock::now();
@@ -177,11 +177,11 @@ TEST_CASE("chat program: a client that does not read delays the end, but does no
 TEST_CASE("chat program: a second signal ends it at once") {
     program chat(CORACLE_CHAT, {"--port", "0", "--outbox", "2000000"});
     const std::uint16_t port = port_of(chat);
-    connection slow(port, 4096);
+    blocking_connection slow(port, 4096);
     CHECK(slow.line().starts_with("* welcome"));
-    connection speaker(port);
+    blocking_connection speaker(port);
     join(speaker, "speaker");
-    connection listener(port);
+    blocking_connection listener(port);
     join(listener, "listener");
     overwhelm_the_silent(speaker, listener);
     // Both are there when it goes on, so that the two seconds cannot pass between them.

@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-using coracle::test::connection;
+using coracle::test::blocking_connection;
 using coracle::test::ending_signals;
 using coracle::test::program;
 using coracle::test::words_for;
@@ -13,8 +13,8 @@ using coracle::test::words_for;
 TEST_CASE("echo: what comes is sent back, on several connections") {
     program echo(CORACLE_ECHO, {"0"});
     const std::uint16_t port = echo.port();
-    connection one(port);
-    connection two(port);
+    blocking_connection one(port);
+    blocking_connection two(port);
     const std::string much(100'000, 'x');
     one.send("hello");
     two.send(much);
@@ -28,17 +28,17 @@ TEST_CASE("echo: what comes is sent back, on several connections") {
 TEST_CASE("echo: a connection that is reset ends alone") {
     program echo(CORACLE_ECHO, {"0"});
     const std::uint16_t port = echo.port();
-    connection stays(port);
+    blocking_connection stays(port);
     stays.send("a");
     CHECK(stays.take(1) == "a");
     for (int i = 0; i < 20; ++i) {
-        connection gone(port);
+        blocking_connection gone(port);
         gone.send("not read");
         gone.reset();
     }
     stays.send("b");
     CHECK(stays.take(1) == "b");
-    connection late(port);
+    blocking_connection late(port);
     late.send("c");
     CHECK(late.take(1) == "c");
 }
@@ -46,7 +46,7 @@ TEST_CASE("echo: a connection that is reset ends alone") {
 TEST_CASE("echo: a signal ends it, and its connections with it") {
     for (const int number : ending_signals()) {
         program echo(CORACLE_ECHO, {"0"});
-        connection one(echo.port());
+        blocking_connection one(echo.port());
         one.send("a");
         CHECK(one.take(1) == "a");
         echo.send_signal(number);

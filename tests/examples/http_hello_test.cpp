@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-using coracle::test::connection;
+using coracle::test::blocking_connection;
 using coracle::test::program;
 using coracle::test::words_for;
 
@@ -30,7 +30,7 @@ constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\
 
 /// The answer to a request, which has to be the last one of its connection.
 std::string last_answer(std::uint16_t port, std::string_view request) {
-    connection client(port);
+    blocking_connection client(port);
     client.send(request);
     return client.rest();
 }
@@ -39,7 +39,7 @@ std::string last_answer(std::uint16_t port, std::string_view request) {
 
 TEST_CASE("http_hello: requests on a connection that is kept, in pieces and in a row") {
     web_server web;
-    connection client(web.port());
+    blocking_connection client(web.port());
     const std::string answer = std::string(hello) + "keep-alive\r\n\r\nhello!\n";
     const std::string_view request = "GET /any/where HTTP/1.1\r\nHost: here\r\nAccept: */*\r\n\r\n";
     client.send(request);
@@ -94,7 +94,7 @@ TEST_CASE("http_hello: what is no GET is refused") {
 TEST_CASE("http_hello: connections that are reset end alone") {
     web_server web;
     for (int i = 0; i < 20; ++i) {
-        connection gone(web.port());
+        blocking_connection gone(web.port());
         gone.send("GET / HTT");
         gone.reset();
         const std::string answer = last_answer(web.port(), "GET / HTTP/1.0\r\n\r\n");

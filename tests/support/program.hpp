@@ -62,10 +62,10 @@ private:
 };
 
 /// A connection to a port of the loopback interface.
-class connection : public source {
+class blocking_connection : public source {
 public:
-    explicit connection(std::uint16_t port, int receive_buffer_bytes = 0);
-    ~connection() override;
+    explicit blocking_connection(std::uint16_t port, int receive_buffer_bytes = 0);
+    ~blocking_connection() override;
 
     void send(std::string_view bytes);
     void end_sending();

@@ -56,7 +56,7 @@ std::string pipe_end::read_some() {
     return read_from(handle_);
 }
 
-connection::connection(std::uint16_t port, int receive_buffer_bytes)
+blocking_connection::blocking_connection(std::uint16_t port, int receive_buffer_bytes)
     : handle_(checked(::socket(AF_INET, SOCK_STREAM | posix::close_on_exec, 0), "socket")) {
     if (receive_buffer_bytes > 0)
         checked(::setsockopt(native(handle_), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
@@ -70,16 +70,16 @@ connection::connection(std::uint16_t port, int receive_buffer_bytes)
             "connect");
 }
 
-connection::~connection() {
+blocking_connection::~blocking_connection() {
     if (handle_ != no_handle)
         ::close(native(handle_));
 }
 
-std::string connection::read_some() {
+std::string blocking_connection::read_some() {
     return read_from(handle_);
 }
 
-void connection::send(std::string_view bytes) {
+void blocking_connection::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t count = ::send(native(handle_), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         REQUIRE(count > 0);
@@ -87,11 +87,11 @@ void connection::send(std::string_view bytes) {
     }
 }
 
-void connection::end_sending() {
+void blocking_connection::end_sending() {
     checked(::shutdown(native(handle_), SHUT_WR), "shutdown");
 }
 
-void connection::reset() {
+void blocking_connection::reset() {
     const linger at_once = {1, 0};
     checked(::setsockopt(native(handle_), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
             "setsockopt");

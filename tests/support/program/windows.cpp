@@ -94,7 +94,7 @@ std::string pipe_end::read_some() {
     return piece;
 }
 
-connection::connection(std::uint16_t port, int receive_buffer_bytes) {
+blocking_connection::blocking_connection(std::uint16_t port, int receive_buffer_bytes) {
     windows::start_winsock();
     windows::owned_socket made(windows::open_stream(AF_INET, 0));
     check(made.get() != INVALID_SOCKET, "socket");
@@ -112,12 +112,12 @@ connection::connection(std::uint16_t port, int receive_buffer_bytes) {
     handle_ = static_cast<native_handle>(made.release());
 }
 
-connection::~connection() {
+blocking_connection::~blocking_connection() {
     if (handle_ != no_handle)
         ::closesocket(socket_of(handle_));
 }
 
-std::string connection::read_some() {
+std::string blocking_connection::read_some() {
     WSAPOLLFD waiting = {socket_of(handle_), POLLRDNORM, 0};
     const int ready = ::WSAPoll(&waiting, 1, guard_ms);
     REQUIRE(ready == 1);
@@ -126,7 +126,7 @@ std::string connection::read_some() {
     return count > 0 ? std::string(piece.data(), static_cast<std::size_t>(count)) : std::string();
 }
 
-void connection::send(std::string_view bytes) {
+void blocking_connection::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const int count =
             ::send(socket_of(handle_), bytes.data(), static_cast<int>(bytes.size()), 0);
@@ -135,11 +135,11 @@ void connection::send(std::string_view bytes) {
     }
 }
 
-void connection::end_sending() {
+void blocking_connection::end_sending() {
     check(::shutdown(socket_of(handle_), SD_SEND) == 0, "shutdown");
 }
 
-void connection::reset() {
+void blocking_connection::reset() {
     const linger at_once = {1, 0};
     check(::setsockopt(socket_of(handle_), SOL_SOCKET, SO_LINGER,
                        reinterpret_cast<const char*>(&at_once), sizeof at_once) == 0,
