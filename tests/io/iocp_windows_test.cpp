@@ -173,8 +173,18 @@ TEST_CASE("iocp: a function that is missing keeps it from being taken, and is na
         const backend_status status = probe_backend("iocp");
         CHECK_FALSE(status.works);
         CHECK(status.reason.find("Ex is not there: error 10045") != std::string::npos);
+        context_options options;
+        options.backend = "iocp";
+        const std::string words = "the backend iocp was asked for but does not work here: ";
+        CHECK_THROWS_WITH_AS(context{options}, (words + status.reason).c_str(), std::runtime_error);
     }
     CHECK(probe_backend("iocp").works);
+}
+
+TEST_CASE("windows: a backend that does not exist is an error that names those that do") {
+    CHECK_THROWS_WITH_AS(static_cast<void>(probe_backend("epoll")),
+                         "there is no backend called 'epoll'; there are: rio, iocp",
+                         std::invalid_argument);
 }
 
 TEST_CASE("signal_set: Ctrl-C at the console is SIGINT") {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The end of a program that has ten thousand things under way: all of them retire, in as many polls
-// as the kernel needs to hand over what it had. The clock stands still meanwhile, so nothing can be
-// left to a timer.
+// The end of a program that has ten thousand things under way (a thousand where there are no more
+// descriptors to be had): all of them retire, in as many polls as the kernel needs to hand over
+// what it had. The clock stands still meanwhile, so nothing can be left to a timer.
 
 #include "instrumented.hpp"
 #include "kernel_loop.hpp"
@@ -58,7 +58,7 @@ struct crowd {
     std::vector<tcp_listener> listening;
     tcp_listener full;
     event never;
-    std::string text = std::string(20'000, 'x');
+    std::string text = std::string(1'000'000, 'x'); // more than any pair takes
 };
 
 /// Counts those who end because they were cancelled, and nobody else.
