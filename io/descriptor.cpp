@@ -8,43 +8,51 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace coracle::detail {
 
 void operation_queue::push(operation& added) noexcept {
-    added.next = nullptr;
-    (last_ ? last_->next : first_) = &added;
+    push_front(added);
     last_ = &added;
 }
 
 void operation_queue::push_front(operation& added) noexcept {
-    added.next = first_;
-    first_ = &added;
-    if (!last_)
+    if (last_) {
+        added.next = std::exchange(last_->next, &added);
+    } else {
+        added.next = &added;
         last_ = &added;
+    }
 }
 
 operation* operation_queue::pop() noexcept {
-    operation* const taken = first_;
-    if (taken) {
-        first_ = taken->next;
-        if (!first_)
-            last_ = nullptr;
-    }
-    return taken;
+    if (!last_)
+        return nullptr;
+    operation* const first = last_->next;
+    unlink_after(*last_);
+    return first;
 }
 
 bool operation_queue::remove(operation& removed) noexcept {
-    operation* before = nullptr;
-    for (operation* each = first_; each; before = each, each = each->next) {
-        if (each != &removed)
-            continue;
-        (before ? before->next : first_) = removed.next;
-        if (last_ == &removed)
-            last_ = before;
-        return true;
-    }
+    if (!last_)
+        return false;
+    operation* before = last_;
+    do {
+        if (before->next == &removed) {
+            unlink_after(*before);
+            return true;
+        }
+        before = before->next;
+    } while (before != last_);
     return false;
+}
+
+void operation_queue::unlink_after(operation& before) noexcept {
+    operation* const gone = before.next;
+    before.next = gone->next;
+    if (gone == last_)
+        last_ = gone == &before ? nullptr : &before;
 }
 
 descriptor::descriptor(native_handle opened, network& by, origin by_whom) noexcept

@@ -28,10 +28,11 @@ namespace detail {
 
 struct multishot;
 
-/// Operations that wait for something, in order. Intrusive: an operation is in one at most.
+/// Operations that wait for something, in order. Intrusive: an operation is in one at most. The
+/// last one leads back to the first, since every connection has two of these.
 class operation_queue {
 public:
-    [[nodiscard]] bool empty() const noexcept { return !first_; }
+    [[nodiscard]] bool empty() const noexcept { return !last_; }
 
     void push(operation& added) noexcept;
     void push_front(operation& added) noexcept;
@@ -41,7 +42,8 @@ public:
     bool remove(operation& removed) noexcept;
 
 private:
-    operation* first_ = nullptr;
+    void unlink_after(operation& before) noexcept;
+
     operation* last_ = nullptr;
 };
 

@@ -131,8 +131,6 @@ protected:
 
     std::int64_t done_ = 0; // bytes so far, or the handle
     std::int64_t goal_ = 0; // bytes that must be done; 0: whatever comes
-    bool arriving_ = false;
-    bool starved_ = false;
 
 private:
     [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
@@ -143,6 +141,10 @@ private:
     opcode code_;
     bool settled_ = false;
     bool interrupted_ = false;
+
+protected: // here, where they take no more room
+    bool arriving_ = false;
+    bool starved_ = false;
 };
 
 /// Bytes to or from one buffer.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The sizes in which frames are handed out: every 64 bytes to 1 KiB, then four steps to each
-// doubling up to 32 KiB. Each size is a multiple of 64, so every block starts on a cache line.
-// Past 1 KiB a block is at most a quarter larger than what was asked for.
+// The sizes in which frames are handed out: every 64 bytes to 1 KiB, then eight steps to
+// each doubling up to 32 KiB. Each size is a multiple of 64, so every block starts on a cache line.
+// Past 1 KiB a block is at most an eighth larger than what was asked for.
 #pragma once
 
 #include <bit>
@@ -20,7 +20,7 @@ namespace detail {
 
 inline constexpr std::size_t linear_limit_bytes = 1024;
 inline constexpr std::size_t linear_classes = linear_limit_bytes / smallest_block_bytes;
-inline constexpr std::size_t steps_per_doubling = 4;
+inline constexpr std::size_t steps_per_doubling = 8;
 
 } // namespace detail
 
@@ -30,10 +30,10 @@ constexpr std::size_t size_class_of(std::size_t bytes) noexcept {
     if (last < detail::linear_limit_bytes) {
         return last / smallest_block_bytes;
     }
-    // The two bits below the highest one say which quarter of its doubling the size is in.
+    // The three bits below the highest one say which eighth of its doubling the size is in.
     const auto doubling = static_cast<std::size_t>(std::bit_width(last)) - 1;
-    const std::size_t quarter = (last >> (doubling - 2)) % detail::steps_per_doubling;
-    return detail::linear_classes + (doubling - 10) * detail::steps_per_doubling + quarter;
+    const std::size_t eighth = (last >> (doubling - 3)) % detail::steps_per_doubling;
+    return detail::linear_classes + (doubling - 10) * detail::steps_per_doubling + eighth;
 }
 
 /// The bytes in one block of `size_class`.
@@ -52,6 +52,6 @@ inline constexpr std::size_t size_class_count = size_class_of(largest_block_byte
 
 static_assert(block_bytes_of(size_class_count - 1) == largest_block_bytes);
 static_assert(size_class_of(detail::linear_limit_bytes) + 1 == detail::linear_classes);
-static_assert(block_bytes_of(size_class_of(1025)) == 1280);
+static_assert(block_bytes_of(size_class_of(1025)) == 1152);
 
 } // namespace coracle
