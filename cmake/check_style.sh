@@ -52,6 +52,11 @@ platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|
         rule 'Conditions on the system outside io/backend/ and memory/page_*'
     files tests | matching 'this_thread::sleep|usleep *\(|nanosleep *\(' |
         rule 'Tests that sleep'
+    find . -name '*.md' -not -path './build/*' | while read -r page; do
+        grep -oE '\]\([^)#:& ]+[)#]' "$page" | tr -d ']()#' | while read -r target; do
+            [ -e "$(dirname "$page")/$target" ] || echo "$page: $target"
+        done
+    done | rule 'Links to files that are not there'
     files $library examples tests benchmarks | xargs -r awk -f cmake/check_awaits.awk |
         rule 'co_await in a condition, which g++ 12 miscompiles: await first, then test'
 }

@@ -24,18 +24,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr unsigned longest_child_s = 60;
-
 /// Says something to the parent, which looks for it in the child's error output.
 void say(const std::string& line) {
     std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-/// Runs `work` in a child; an exception becomes words, and a child that hangs is ended.
+/// Runs `work` in a child; an exception becomes words.
 template <class Work>
 child_outcome in_child(Work work) {
     return in_child_process([&work] {
-        ::alarm(longest_child_s);
         try {
             work();
         } catch (const std::exception& error) {

@@ -4,7 +4,7 @@
 //
 // Here it is in the awaiting frame, which goes on only when the kernel has done with the operation,
 // cancelled or not. So nothing can go too early but by a mistake in the program that destroys a
-// frame by hand, and that stops it with a message: see overlapped_frame_test.cpp.
+// frame by hand, and that stops it with a message: see io/destroyed_frame_test.cpp.
 
 #include "leak_program.hpp"
 

@@ -14,6 +14,8 @@ namespace coracle::test {
 
 namespace {
 
+constexpr unsigned guard_s = 60; // against hanging, and nothing else
+
 std::string read_to_end(int file) {
     std::string text;
     std::array<char, 4096> piece{};
@@ -40,6 +42,7 @@ child_outcome in_child_process(const std::function<void()>& work) {
         ::dup2(ends[1], STDERR_FILENO);
         ::close(ends[0]);
         ::close(ends[1]);
+        ::alarm(guard_s);
         work();
         std::_Exit(EXIT_SUCCESS);
     }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Scenario 5, its other half: a frame that a program destroys by hand while the kernel may still
-// touch it. Whatever it waits for, that stops the program with a message that names the operation,
-// the function and the line.
+// A frame that a program destroys by hand while the kernel may still touch it. Whatever it waits
+// for, that stops the program with a message that names the operation, the function and the line.
 
 #include "child_process.hpp"
 #include "connected.hpp"
 
 #include <coracle/coracle.hpp>
 #include <string>
-#include <unistd.h>
 
 using namespace coracle;
 using namespace coracle::test;
@@ -53,7 +51,6 @@ task<> wait_for_time() { co_await sleep_for(1h); }
 template <class Program>
 child_outcome stopped(Program program) {
     return in_child_process([&program] {
-        ::alarm(60);
         run([](Program& body) -> task<> {
             connection ends = co_await connect_ends();
             co_await body(ends);
@@ -68,13 +65,13 @@ void check_named(const child_outcome& outcome, const std::string& kind, const st
     CHECK(outcome.said("coracle: fatal: a frame was destroyed or moved while it waits on a " +
                        kind + ", in "));
     CHECK(outcome.said(function));
-    CHECK(outcome.said("overlapped_frame_test.cpp:" + std::to_string(line) + ")"));
+    CHECK(outcome.said("destroyed_frame_test.cpp:" + std::to_string(line) + ")"));
     CHECK(outcome.said(": cancel it and await its end instead\n"));
 }
 
 } // namespace
 
-TEST_CASE("overlapped_frame: a frame destroyed by hand while it reads stops the program by name") {
+TEST_CASE("destroyed_frame: one that reads stops the program by name") {
     char byte = 0;
     auto read = [&](connection& ends) -> task<> {
         co_await destroy_waiting(wait_to_read(ends.here, mutable_buffer(&byte, 1)));
@@ -86,7 +83,7 @@ TEST_CASE("overlapped_frame: a frame destroyed by hand while it reads stops the 
     check_named(stopped(read_exactly), "read", "wait_to_read_exactly(", first_line + 2);
 }
 
-TEST_CASE("overlapped_frame: a frame destroyed by hand while it writes stops the program by name") {
+TEST_CASE("destroyed_frame: one that writes stops the program by name") {
     auto write = [](connection& ends) -> task<> {
         const std::string much(too_much, 'x');
         co_await destroy_waiting(wait_to_write(ends.here, much));
@@ -94,7 +91,7 @@ TEST_CASE("overlapped_frame: a frame destroyed by hand while it writes stops the
     check_named(stopped(write), "write", "wait_to_write(", first_line + 3);
 }
 
-TEST_CASE("overlapped_frame: the same while it waits for time or an event") {
+TEST_CASE("destroyed_frame: the same while it waits for time or an event") {
     auto wait = [](connection&) -> task<> {
         event never;
         co_await destroy_waiting(wait_for_event(never));
@@ -104,7 +101,7 @@ TEST_CASE("overlapped_frame: the same while it waits for time or an event") {
     check_named(stopped(sleep), "sleep", "wait_for_time(", first_line + 5);
 }
 
-TEST_CASE("overlapped_frame: the same while it accepts, in a frame of the library") {
+TEST_CASE("destroyed_frame: the same while it accepts, in a frame of the library") {
     const child_outcome outcome = stopped([](connection&) -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         co_await destroy_waiting(wait_to_accept(listener));
