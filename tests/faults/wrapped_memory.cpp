@@ -6,6 +6,9 @@
 // only where the list is empty a function is called. So while frames are watched a pool that is
 // always empty stands in for the thread's own, and that function, which the linker leads here,
 // takes from the own one.
+//
+// Valgrind puts operators of its own in the place of these, unless it is told
+// --soname-synonyms=somalloc=nouserintercepts, as the preset does.
 
 #include "fault.hpp"
 

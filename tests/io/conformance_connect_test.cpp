@@ -5,6 +5,7 @@
 
 #include "clean_run.hpp"
 #include "connected.hpp"
+#include "instrumented.hpp"
 
 #include <coracle/coracle.hpp>
 #include <memory>
@@ -388,6 +389,10 @@ TEST_CASE("stream: released by one loop it can be adopted by another") {
     if (!sockets_can_move())
         return;
     run_clean([]() -> task<> {
+        if (for_valgrind && context::current().backend_name() == "io_uring") {
+            MESSAGE("skipped, because under valgrind no thread runs while one waits in io_uring");
+            co_return;
+        }
         connection ends = co_await connect_ends();
         co_await ends.here.write("here");
         const native_handle handle = ends.here.release();
