@@ -5,6 +5,7 @@
 
 #include "child_process.hpp"
 #include "connected.hpp"
+#include "lone_job.hpp"
 
 #include <coracle/coracle.hpp>
 #include <string>
@@ -14,14 +15,6 @@ using namespace coracle::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// The job of a frame that a program holds in its hands.
-class lone_job final : public job {
-public:
-    lone_job() : job(loop::current().ready()) {}
-
-    std::coroutine_handle<> finished() noexcept override { return std::noop_coroutine(); }
-};
 
 /// Starts a task by hand and destroys its frame while it waits.
 task<> destroy_waiting(task<> waiting) {

@@ -45,10 +45,6 @@ task<> one_round(const std::vector<tcp_stream>& writers) {
     }
 }
 
-void difference(const char* name, std::size_t now, std::size_t before) {
-    test::tell(name, static_cast<long long>(now) - static_cast<long long>(before));
-}
-
 task<> measure(std::vector<tcp_stream>& writers, long long most_polls, long long most_completions) {
     constexpr int warm_up = 2000;
     for (int i = 0; i < warm_up; ++i)
@@ -63,11 +59,11 @@ task<> measure(std::vector<tcp_stream>& writers, long long most_polls, long long
     const test::figures after = test::take_figures();
 
     const std::size_t own_allocations = before.allocations - first.allocations;
-    difference("allocations", after.allocations, before.allocations + own_allocations);
-    difference("blocks_left", after.live_blocks, before.live_blocks);
-    difference("mapped_growth", after.mapped_bytes, before.mapped_bytes);
-    difference("resident_growth", after.resident_bytes, before.resident_bytes);
-    difference("slab_growth", usage().slab_bytes, slab_bytes);
+    test::tell_difference("allocations", after.allocations, before.allocations + own_allocations);
+    test::tell_difference("blocks_left", after.live_blocks, before.live_blocks);
+    test::tell_difference("mapped_growth", after.mapped_bytes, before.mapped_bytes);
+    test::tell_difference("resident_growth", after.resident_bytes, before.resident_bytes);
+    test::tell_difference("slab_growth", usage().slab_bytes, slab_bytes);
     writers.clear();
 }
 

@@ -29,6 +29,11 @@ struct figures {
 /// One line, "name=value", which the test reads.
 void tell(const char* name, long long value);
 
+/// How much more it is than before, which may be less.
+inline void tell_difference(const char* name, std::size_t now, std::size_t before) {
+    tell(name, static_cast<long long>(now) - static_cast<long long>(before));
+}
+
 /// Ends the program as skipped, with the reason.
 [[noreturn]] void skip(const char* reason);
 

@@ -274,16 +274,13 @@ task<> measure(int rounds, unsigned seed) {
     const usage_report usage_after = usage();
 
     tell_counts();
-    const auto difference = [](const char* name, std::size_t present, std::size_t then) {
-        test::tell(name, static_cast<long long>(present) - static_cast<long long>(then));
-    };
-    difference("objects_left", usage_after.objects, usage_before.objects);
-    difference("frames_left", usage_after.live_frames, usage_before.live_frames);
-    difference("slab_growth", usage_after.slab_bytes, usage_before.slab_bytes);
-    difference("blocks_left", after.live_blocks, before.live_blocks);
-    difference("bytes_left", after.live_bytes, before.live_bytes);
-    difference("descriptors_left", after.descriptors, before.descriptors);
-    difference("resident_growth", after.resident_bytes, before.resident_bytes);
+    test::tell_difference("objects_left", usage_after.objects, usage_before.objects);
+    test::tell_difference("frames_left", usage_after.live_frames, usage_before.live_frames);
+    test::tell_difference("slab_growth", usage_after.slab_bytes, usage_before.slab_bytes);
+    test::tell_difference("blocks_left", after.live_blocks, before.live_blocks);
+    test::tell_difference("bytes_left", after.live_bytes, before.live_bytes);
+    test::tell_difference("descriptors_left", after.descriptors, before.descriptors);
+    test::tell_difference("resident_growth", after.resident_bytes, before.resident_bytes);
 }
 
 } // namespace

@@ -177,10 +177,6 @@ task<> work_off(long long exchanges, unsigned seed) {
     co_await with_task_group(body);
 }
 
-void difference(const char* name, std::size_t now, std::size_t before) {
-    test::tell(name, static_cast<long long>(now) - static_cast<long long>(before));
-}
-
 /// Each run returns when all that it has done is over, so that the figures are exact.
 void measure(context& here, long long exchanges, unsigned seed) {
     here.run(work_off(std::max(exchanges / 50, 5000LL), seed));
@@ -191,13 +187,13 @@ void measure(context& here, long long exchanges, unsigned seed) {
     const test::figures after = test::take_figures();
     const usage_report usage_after = usage();
 
-    difference("frames_left", usage_after.live_frames, usage_before.live_frames);
-    difference("frame_bytes_left", usage_after.live_bytes, usage_before.live_bytes);
-    difference("slab_growth", usage_after.slab_bytes, usage_before.slab_bytes);
-    difference("blocks_left", after.live_blocks, before.live_blocks);
-    difference("bytes_left", after.live_bytes, before.live_bytes);
-    difference("descriptors_left", after.descriptors, before.descriptors);
-    difference("resident_growth", after.resident_bytes, before.resident_bytes);
+    test::tell_difference("frames_left", usage_after.live_frames, usage_before.live_frames);
+    test::tell_difference("frame_bytes_left", usage_after.live_bytes, usage_before.live_bytes);
+    test::tell_difference("slab_growth", usage_after.slab_bytes, usage_before.slab_bytes);
+    test::tell_difference("blocks_left", after.live_blocks, before.live_blocks);
+    test::tell_difference("bytes_left", after.live_bytes, before.live_bytes);
+    test::tell_difference("descriptors_left", after.descriptors, before.descriptors);
+    test::tell_difference("resident_growth", after.resident_bytes, before.resident_bytes);
 }
 
 } // namespace

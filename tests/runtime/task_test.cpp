@@ -2,6 +2,7 @@
 //
 // A task on its own: when it runs, what it gives, and when its frame goes.
 #include "child_process.hpp"
+#include "lone_job.hpp"
 #include "virtual_loop.hpp"
 
 #include <coracle/runtime/sleep.hpp>
@@ -19,22 +20,6 @@ using namespace coracle::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// The job of a task that a test starts by hand, below nobody.
-class lone_job final : public job {
-public:
-    explicit lone_job(ready_queue& ready) noexcept : job(ready) {}
-
-    std::coroutine_handle<> finished() noexcept override {
-        ended_ = true;
-        return std::noop_coroutine();
-    }
-
-    [[nodiscard]] bool ended() const noexcept { return ended_; }
-
-private:
-    bool ended_ = false;
-};
 
 task<int> identity(int value) {
     co_return value;
@@ -226,7 +211,7 @@ TEST_CASE_FIXTURE(virtual_loop, "task: an exception from a hundred thousand deep
 
 TEST_CASE_FIXTURE(virtual_loop, "job: where() tells the await at which it is suspended") {
     run([]() -> task<> {
-        lone_job other(loop::current().ready());
+        lone_job other;
         unsigned line = 0;
         auto body = [&line]() -> task<> {
             line = __LINE__ + 1;
@@ -250,7 +235,7 @@ TEST_CASE("task: a frame destroyed while it waits stops the program with kind an
     const child_outcome outcome = in_child_process([] {
         virtual_loop fixture;
         fixture.run([]() -> task<> {
-            lone_job other(loop::current().ready());
+            lone_job other;
             auto abandoned_body = []() -> task<> { co_await sleep_for(1ms); };
             {
                 task<> waiting = abandoned_body();

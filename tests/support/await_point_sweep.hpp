@@ -11,9 +11,10 @@
 // and, when it goes, whether anything was left behind.
 #pragma once
 
+#include "lone_job.hpp"
+
 #include <chrono>
 #include <concepts>
-#include <coracle/runtime/job.hpp>
 #include <coracle/runtime/loop.hpp>
 #include <coracle/runtime/task.hpp>
 #include <coroutine>
@@ -119,27 +120,12 @@ public:
     }
 
 private:
-    class root_job final : public job {
-    public:
-        explicit root_job(ready_queue& ready) noexcept : job(ready) {}
-
-        std::coroutine_handle<> finished() noexcept override {
-            ended_ = true;
-            return std::noop_coroutine();
-        }
-
-        [[nodiscard]] bool ended() const noexcept { return ended_; }
-
-    private:
-        bool ended_ = false;
-    };
-
     template <class Scenario>
     sweep_outcome run_once(Scenario& scenario, int strike_at) {
         Fixture fixture;
         sweep_outcome outcome;
         fixture.run([&]() -> task<> {
-            root_job target(loop::current().ready());
+            lone_job target;
             task<> root = scenario();
             root.start(target);
             time_point struck_at;
