@@ -422,6 +422,21 @@ TEST_CASE("rio double: a completion queue has places for so many requests, and c
     CHECK_FALSE(fixture.table.resize_completion_queue(fixture.completions, 2));
 }
 
+TEST_CASE("rio double: a socket may have the number and the address of a former one") {
+    double_fixture fixture;
+    SOCKET former = INVALID_SOCKET;
+    for (int round = 0; round < 3; ++round) {
+        const tcp_stream peer = tcp_stream::adopt(connect_raw(fixture.listener.local_address()));
+        const windows::owned_socket accepted(
+            ::accept(static_cast<SOCKET>(fixture.listener.handle()), nullptr, nullptr));
+        if (round > 0)
+            REQUIRE(accepted.get() == former);
+        former = accepted.get();
+        CHECK(fixture.table.create_request_queue(former, 1, 1, 1, 1, fixture.completions,
+                                                 fixture.completions, nullptr));
+    }
+}
+
 TEST_CASE("rio double: a buffer that is deregistered too early, or never, stops the program") {
     const child_outcome early = in_child_process([] {
         double_fixture fixture;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // All requests share one event that wakes a thread, which looks for those that have ended, as does
-// whoever takes completions. Starting a request resets the event, so it is set again after each
-// start.
+// whoever takes completions. Starting a request resets the event, also one that fails at once, so
+// it is set again after each start: what ended just before, of another loop, would not be told of.
 #include "rio_double.hpp"
 
 #include <algorithm>
@@ -71,6 +71,7 @@ struct completions : single_use {
 struct requests : single_use {
     SOCKET handle = INVALID_SOCKET;
     sockaddr_storage local = {};
+    sockaddr_storage peer = {};
     ULONG most_receives = 0;
     ULONG most_sends = 0;
     ULONG receives = 0; // begun or deferred, and not over
@@ -164,6 +165,8 @@ private:
     DWORD places_taken(const completions* in);
     int refusal_of(const requests& wanted);
     void forget_closed();
+    void forget_former(SOCKET handle);
+    bool is_used(const requests& one) const;
 
     std::mutex lock_;
     HANDLE event_;
@@ -180,12 +183,19 @@ world& the_world() {
     return *only;
 }
 
-sockaddr_storage local_of(SOCKET handle) {
+using name_of_end = int(WSAAPI*)(SOCKET, sockaddr*, int*);
+
+/// Zeros if it has none.
+sockaddr_storage address_by(name_of_end ask, SOCKET handle) {
     sockaddr_storage found = {};
     int size = sizeof found;
-    if (::getsockname(handle, reinterpret_cast<sockaddr*>(&found), &size) != 0)
+    if (ask(handle, reinterpret_cast<sockaddr*>(&found), &size) != 0)
         found = {};
     return found;
+}
+
+bool is_same(const sockaddr_storage& one, const sockaddr_storage& other) {
+    return std::memcmp(&one, &other, sizeof one) == 0;
 }
 
 bool is_socket(SOCKET handle) {
@@ -256,10 +266,10 @@ void world::begin(std::unique_ptr<request> begun) {
                            ? ::WSASend(handle, &one.part, 1, nullptr, 0, &one.room, nullptr)
                            : ::WSARecv(handle, &one.part, 1, nullptr, &flags, &one.room, nullptr);
     const int failure = answer == 0 ? 0 : ::WSAGetLastError();
+    ::SetEvent(event_);
     if (failure != 0 && failure != WSA_IO_PENDING)
         return finish(one, static_cast<DWORD>(failure), 0);
-    under_way_.push_back(std::move(begun));
-    ::SetEvent(event_);
+    under_way_.push_back(std::move(begun)); // before the thread gets the lock
 }
 
 void world::collect() {
@@ -333,16 +343,30 @@ void world::close(completions* closed) {
     erase(completions_, closed);
 }
 
-/// A request queue ends with its socket; a socket with the same number is another one.
+bool world::is_used(const requests& one) const {
+    const auto uses = [&one](const auto& each) { return each->queue == &one; };
+    return std::any_of(under_way_.begin(), under_way_.end(), uses) ||
+           std::any_of(deferred_.begin(), deferred_.end(), uses);
+}
+
+/// A request queue ends with its socket. Asking for each takes its time.
 void world::forget_closed() {
     collect();
     queues_.remove_if([this](const auto& each) {
-        const auto uses = [&each](const auto& one) { return one->queue == each.get(); };
-        const sockaddr_storage local = local_of(each->handle);
-        const bool gone =
-            !is_socket(each->handle) || std::memcmp(&local, &each->local, sizeof local) != 0;
-        return gone && std::none_of(under_way_.begin(), under_way_.end(), uses) &&
-               std::none_of(deferred_.begin(), deferred_.end(), uses);
+        const bool gone = !is_socket(each->handle) ||
+                          !is_same(address_by(::getsockname, each->handle), each->local);
+        return gone && !is_used(*each);
+    });
+}
+
+/// A socket with the number of a former one is known by both its ends: all that a listener accepts
+/// share the first, and a port may come again.
+void world::forget_former(SOCKET handle) {
+    collect();
+    queues_.remove_if([this, handle](const auto& each) {
+        return each->handle == handle && !is_used(*each) &&
+               !(is_same(address_by(::getsockname, handle), each->local) &&
+                 is_same(address_by(::getpeername, handle), each->peer));
     });
 }
 
@@ -376,14 +400,16 @@ int world::refusal_of(const requests& wanted) {
 
 requests* world::make_requests(std::unique_ptr<requests> wanted) {
     const std::lock_guard guard(lock_);
-    if (refusal_of(*wanted) != 0)
-        forget_closed(); // which takes its time
+    forget_former(wanted->handle);
+    if (refusal_of(*wanted) == WSAENOBUFS)
+        forget_closed();
     const int failure = refusal_of(*wanted);
     if (failure != 0) {
         ::WSASetLastError(failure);
         return nullptr;
     }
-    wanted->local = local_of(wanted->handle);
+    wanted->local = address_by(::getsockname, wanted->handle);
+    wanted->peer = address_by(::getpeername, wanted->handle);
     queues_.push_back(std::move(wanted));
     return queues_.back().get();
 }
