@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "../program.hpp"
+#include "../windows/create_process.hpp"
 
 #include <array>
 #include <coracle/io/backend/windows.hpp>
@@ -59,17 +60,6 @@ std::string command_line(const char* path, const std::vector<std::string>& argum
     for (const std::string& each : arguments)
         line += " \"" + each + "\"";
     return line;
-}
-
-PROCESS_INFORMATION create_process(std::string& line, STARTUPINFOA& how) {
-    PROCESS_INFORMATION made = {};
-    int tries_left = 3;
-    while (!::CreateProcessA(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr,
-                             &how, &made)) {
-        // Wine now and then ends a program that it has hardly begun.
-        check(--tries_left > 0 && ::GetLastError() == ERROR_INTERNAL_ERROR, "CreateProcess");
-    }
-    return made;
 }
 
 } // namespace
@@ -157,10 +147,10 @@ program::started program::start(const char* path, const std::vector<std::string>
     how.dwFlags = STARTF_USESTDHANDLES;
     how.hStdOutput = out.theirs;
     how.hStdError = err.theirs;
-    std::string line = command_line(path, arguments);
+    PROCESS_INFORMATION made = {};
     if (backend)
         ::SetEnvironmentVariableA("CORACLE_BACKEND", backend);
-    const PROCESS_INFORMATION made = create_process(line, how);
+    check(create_process(command_line(path, arguments), how, made), "CreateProcess");
     if (backend)
         ::SetEnvironmentVariableA("CORACLE_BACKEND", std::getenv("CORACLE_BACKEND"));
     ::CloseHandle(made.hThread);

@@ -3,6 +3,7 @@
 // There is no fork: the child is this program once more, told to run the test case that is running.
 // It comes to the same call of in_child_process by itself, which then does the work.
 #include "../child_process.hpp"
+#include "create_process.hpp"
 
 #include <algorithm>
 #include <array>
@@ -137,10 +138,8 @@ DWORD run_child(HANDLE errors) {
     how.hStdOutput = unread.get(); // what the child thinks of its other checks
     how.hStdError = errors;
     PROCESS_INFORMATION made = {};
-    std::string line = command_line();
     ::SetEnvironmentVariableA(variable, std::to_string(calls).c_str());
-    const BOOL created = ::CreateProcessA(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr,
-                                          nullptr, &how, &made);
+    const bool created = create_process(command_line(), how, made);
     ::SetEnvironmentVariableA(variable, nullptr);
     if (!created)
         fail("CreateProcess");
