@@ -349,8 +349,9 @@ DWORD rio_backend::post_receive(stream_queue& from) noexcept {
         return WSAENOBUFS;
     rio::slice whole = from.into.first(rio::memory::room_bytes);
     if (!functions_.receive(from.handle, &whole, 1, 0, context_of(of_receive))) {
+        const DWORD error = ::GetLastError(); // before anything else is called
         from.into.bytes.reset();
-        return ::GetLastError();
+        return error;
     }
     from.receiving = true;
     ++requests_;
@@ -360,8 +361,9 @@ DWORD rio_backend::post_receive(stream_queue& from) noexcept {
 DWORD rio_backend::post_send(stream_queue& to, std::size_t size) noexcept {
     rio::slice filled = to.from.first(size);
     if (!functions_.send(to.handle, &filled, 1, 0, context_of(of_send))) {
+        const DWORD error = ::GetLastError(); // before anything else is called
         to.from.bytes.reset();
-        return ::GetLastError();
+        return error;
     }
     to.sending = true;
     ++requests_;
