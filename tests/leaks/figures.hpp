@@ -34,6 +34,14 @@ inline void tell_difference(const char* name, std::size_t now, std::size_t befor
     tell(name, static_cast<long long>(now) - static_cast<long long>(before));
 }
 
+/// What is left of the process's own, since `before`.
+inline void tell_left(const figures& now, const figures& before) {
+    tell_difference("blocks_left", now.live_blocks, before.live_blocks);
+    tell_difference("bytes_left", now.live_bytes, before.live_bytes);
+    tell_difference("descriptors_left", now.descriptors, before.descriptors);
+    tell_difference("resident_growth", now.resident_bytes, before.resident_bytes);
+}
+
 /// Ends the program as skipped, with the reason.
 [[noreturn]] void skip(const char* reason);
 

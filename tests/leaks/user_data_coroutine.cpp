@@ -190,10 +190,7 @@ void measure(context& here, long long exchanges, unsigned seed) {
     test::tell_difference("frames_left", usage_after.live_frames, usage_before.live_frames);
     test::tell_difference("frame_bytes_left", usage_after.live_bytes, usage_before.live_bytes);
     test::tell_difference("slab_growth", usage_after.slab_bytes, usage_before.slab_bytes);
-    test::tell_difference("blocks_left", after.live_blocks, before.live_blocks);
-    test::tell_difference("bytes_left", after.live_bytes, before.live_bytes);
-    test::tell_difference("descriptors_left", after.descriptors, before.descriptors);
-    test::tell_difference("resident_growth", after.resident_bytes, before.resident_bytes);
+    test::tell_left(after, before);
 }
 
 } // namespace
