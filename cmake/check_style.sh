@@ -25,6 +25,9 @@ matching() { # PATTERN: takes the names of files from standard input
 }
 
 library='memory runtime io'
+ring_fields='[.>](sq|cq)([.]|->)|ring_?(\.|->)(sq|cq|flags|features)\>|\<io_uring_[sc]q\>'
+ring_fields="$ring_fields|\<(sqe_(head|tail)|k(head|tail|flags|overflow|dropped|ring_(mask|entries)))\>"
+ring_fields="$ring_fields|\<(enter_)?ring_fd\>"
 platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|windows|winsock'
 # shellcheck disable=SC2086  # a list of folders
 {
@@ -50,6 +53,8 @@ platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|
     files $library examples | grep -vE '^(io/backend/|memory/page_)' |
         matching '^ *# *(el)?if.*(__linux__|__unix__|_WIN32|__APPLE__|__FreeBSD__)' |
         rule 'Conditions on the system outside io/backend/ and memory/page_*'
+    files $library examples tests benchmarks | matching "$ring_fields" |
+        rule 'Fields of io_uring, which differ by the version of liburing: call its functions'
     files tests | matching 'this_thread::sleep|usleep *\(|nanosleep *\(' |
         rule 'Tests that sleep'
     find . -name '*.md' -not -path './build/*' | while read -r page; do

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ring.hpp"
 
-#include "uring_constants.hpp"
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -54,7 +53,11 @@ bool ring::open(unsigned wanted_entries, std::string& reason) {
         return false;
     }
     open_ = true;
+    unsubmitted_.reserve(parameters_.sq_entries);
     io_uring_register_ring_fd(&ring_); // saves a look-up at each entry; without it, all works too
+#ifdef IORING_FEAT_NO_IOWAIT
+    io_uring_set_iowait(&ring_, false); // an idle loop is not a processor that waits for a disk
+#endif
     return knows_operations(reason) && round_trip(reason);
 }
 
@@ -89,17 +92,17 @@ int ring::set_up(unsigned entries) noexcept {
     };
     int failure = -EINVAL;
     for (std::size_t step = 0; step < ladder.size() && failure == -EINVAL; ++step) {
-        io_uring_params parameters = {};
-        parameters.flags = ladder[step];
-        parameters.cq_entries = entries * completions_per_request;
-        failure = io_uring_queue_init_params(entries, &ring_, &parameters);
+        parameters_ = {};
+        parameters_.flags = ladder[step];
+        parameters_.cq_entries = entries * completions_per_request;
+        failure = io_uring_queue_init_params(entries, &ring_, &parameters_);
     }
     return failure;
 }
 
 bool ring::knows_operations(std::string& reason) {
     constexpr unsigned needed_features = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
-    bool known = (ring_.features & needed_features) == needed_features;
+    bool known = (parameters_.features & needed_features) == needed_features;
     io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
     for (const int needed :
          {IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_RECVMSG,
@@ -131,24 +134,14 @@ bool ring::round_trip(std::string& reason) {
 }
 
 bool ring::withdraw(std::uint64_t user_data) noexcept {
-    io_uring_sq& queue = ring_.sq;
-    const unsigned mask = *queue.kring_mask;
-    for (unsigned i = __atomic_load_n(queue.khead, __ATOMIC_ACQUIRE); i != queue.sqe_tail; ++i) {
-        io_uring_sqe& sqe = queue.sqes[i & mask];
-        if (sqe.user_data == user_data) {
-            io_uring_prep_nop(&sqe);
-            sqe.user_data = 0;
+    for (io_uring_sqe* const sqe : unsubmitted_) {
+        if (sqe->user_data == user_data) {
+            io_uring_prep_nop(sqe);
+            sqe->user_data = 0;
             return true;
         }
     }
     return false;
-}
-
-bool ring::needs_enter() const noexcept {
-    constexpr unsigned held_back = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
-    const unsigned flags = __atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED);
-    const bool tells = ring_.flags & IORING_SETUP_TASKRUN_FLAG;
-    return !tells || (flags & held_back) != 0;
 }
 
 int ring::make_buffer_table(unsigned slots) noexcept {
@@ -162,34 +155,21 @@ int ring::register_buffer(unsigned slot, std::span<std::byte> buffer) noexcept {
     return std::min(updated, 0);
 }
 
-/// Makes the requests visible to the kernel; returns how many there are.
-unsigned ring::publish() noexcept {
-    io_uring_sq& queue = ring_.sq;
-    const unsigned mask = *queue.kring_mask;
-    unsigned tail = *queue.ktail;
-    for (; queue.sqe_head != queue.sqe_tail; ++queue.sqe_head)
-        queue.array[tail++ & mask] = queue.sqe_head & mask;
-    __atomic_store_n(queue.ktail, tail, __ATOMIC_RELEASE);
-    return tail - __atomic_load_n(queue.khead, __ATOMIC_ACQUIRE);
+int ring::submit(unsigned completions, std::chrono::nanoseconds limit) noexcept {
+    if (completions == 0)
+        return has_unsubmitted() ? io_uring_submit_and_get_events(&ring_) : io_uring_submit(&ring_);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
+    __kernel_timespec time = {};
+    time.tv_sec = seconds.count();
+    time.tv_nsec = (limit - seconds).count();
+    io_uring_cqe* first = nullptr;
+    return io_uring_submit_and_wait_timeout(&ring_, &first, completions,
+                                            limit >= 0ns ? &time : nullptr, nullptr);
 }
 
 int ring::enter(unsigned completions, std::chrono::nanoseconds limit) noexcept {
-    __kernel_timespec time = {};
-    io_uring_getevents_arg argument = {};
-    if (limit >= 0ns) {
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
-        time.tv_sec = seconds.count();
-        time.tv_nsec = (limit - seconds).count();
-        argument.ts = reinterpret_cast<std::uintptr_t>(&time);
-    }
-    unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
-    if (ring_.enter_ring_fd != ring_.ring_fd)
-        flags |= IORING_ENTER_REGISTERED_RING;
-    if (ring_.features & feature_no_iowait)
-        flags |= enter_no_iowait;
-    const int answer =
-        io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), publish(), completions, flags,
-                        reinterpret_cast<sigset_t*>(&argument), sizeof argument);
+    const int answer = submit(completions, limit);
+    unsubmitted_.erase(unsubmitted_.begin(), unsubmitted_.end() - io_uring_sq_ready(&ring_));
     if (answer >= 0 || answer == -ETIME || answer == -EINTR || answer == -EAGAIN ||
         answer == -EBUSY)
         return 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // ring: an io_uring, made as good as this kernel and this user's limits allow. Knows requests and
-// completions, not operations. Private to io/backend.
+// completions, not operations. Uses the public functions of liburing, never the fields of io_uring:
+// what is in them differs by version. Private to io/backend.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <liburing.h>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace coracle::uring {
 
@@ -31,21 +33,24 @@ public:
     [[nodiscard]] unsigned reduced_to() const noexcept { return reduced_to_; }
 
     /// Room for a request, or null if the queue is full: submit then.
-    [[nodiscard]] io_uring_sqe* request() noexcept { return io_uring_get_sqe(&ring_); }
+    [[nodiscard]] io_uring_sqe* request() noexcept {
+        io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+        if (sqe)
+            unsubmitted_.push_back(sqe);
+        return sqe;
+    }
 
-    /// Requests not yet given to the kernel.
-    [[nodiscard]] unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
+    /// Whether there are requests not yet given to the kernel.
+    [[nodiscard]] bool has_unsubmitted() const noexcept { return !unsubmitted_.empty(); }
 
     /// Makes nothing of a request that the kernel has not been given yet; its completion will have
     /// the user data 0. False if there is none.
     [[nodiscard]] bool withdraw(std::uint64_t user_data) noexcept;
 
-    /// Whether the kernel holds back completions until it is entered.
-    [[nodiscard]] bool needs_enter() const noexcept;
-
-    /// Gives the requests to the kernel, and waits for `completions` of them, at most for `limit`
-    /// (negative: for ever). Returns 0 or a negative error number; an interrupted wait, one that is
-    /// over, and a kernel that first wants its completions collected are none.
+    /// Submits the requests, and waits for `completions` of them, at most for `limit` (negative:
+    /// for ever). With nothing to submit and nothing to wait for it enters the kernel only if that
+    /// holds back completions. Returns 0 or a negative error number; an interrupted wait, one that
+    /// is over, and a kernel that first wants its completions collected are none.
     int enter(unsigned completions, std::chrono::nanoseconds limit) noexcept;
 
     /// Calls `taken(user_data, answer, flags)` for each completion, then gives the room back.
@@ -85,9 +90,11 @@ private:
     [[nodiscard]] int set_up_within_limits(unsigned entries) noexcept;
     [[nodiscard]] bool round_trip(std::string& reason);
     [[nodiscard]] bool knows_operations(std::string& reason);
-    unsigned publish() noexcept;
+    [[nodiscard]] int submit(unsigned completions, std::chrono::nanoseconds limit) noexcept;
 
     io_uring ring_ = {};
+    io_uring_params parameters_ = {};
+    std::vector<io_uring_sqe*> unsubmitted_; // has the capacity of the queue
     unsigned reduced_to_ = 0;
     bool open_ = false;
 };

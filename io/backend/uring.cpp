@@ -217,7 +217,7 @@ void uring_backend::return_buffers() noexcept {
 
 void uring_backend::flush() noexcept {
     request_backlog();
-    if (ring_.unsubmitted() > 0)
+    if (ring_.has_unsubmitted())
         requests_.enter(0, for_ever);
 }
 
@@ -256,7 +256,7 @@ void uring_backend::poll(time_point deadline) {
         const bool limited = deadline != time_point::max();
         requests_.enter(1,
                         limited ? std::max(deadline - now(), time_point::duration(0)) : for_ever);
-    } else if (ring_.unsubmitted() > 0 || ring_.needs_enter()) {
+    } else {
         requests_.enter(0, for_ever);
     }
     collect();

@@ -29,20 +29,29 @@ int real_register_ring_fd(io_uring*) asm("__real_io_uring_register_ring_fd");
 int wrapped_register_ring_fd(io_uring*) asm("__wrap_io_uring_register_ring_fd");
 io_uring_probe* real_get_probe_ring(io_uring*) asm("__real_io_uring_get_probe_ring");
 io_uring_probe* wrapped_get_probe_ring(io_uring*) asm("__wrap_io_uring_get_probe_ring");
-int real_enter2(unsigned, unsigned, unsigned, unsigned, sigset_t*,
-                std::size_t) asm("__real_io_uring_enter2");
-int wrapped_enter2(unsigned, unsigned, unsigned, unsigned, sigset_t*,
-                   std::size_t) asm("__wrap_io_uring_enter2");
+int real_submit_and_get_events(io_uring*) asm("__real_io_uring_submit_and_get_events");
+int wrapped_submit_and_get_events(io_uring*) asm("__wrap_io_uring_submit_and_get_events");
+int real_submit_and_wait(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*,
+                         sigset_t*) asm("__real_io_uring_submit_and_wait_timeout");
+int wrapped_submit_and_wait(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*,
+                            sigset_t*) asm("__wrap_io_uring_submit_and_wait_timeout");
 }
 
 namespace {
 
 constexpr unsigned inject_result = 1U << 0; // IORING_NOP_INJECT_RESULT
 
-/// A ring that there is, and how far its requests have been looked at.
+/// A ring that there is, its requests in the order in which it hands them out, and how far they
+/// have been looked at.
 struct watched_ring {
     io_uring* ring = nullptr;
-    unsigned seen = 0;
+    std::array<io_uring_sqe*, 256> requests = {}; // no vector: its memory could be what runs out
+    std::size_t size = 0;
+    std::size_t next = 0;
+    unsigned left = 0; // that were looked at and not submitted
+
+    void begin(io_uring& made) noexcept;
+    void look_at_requests() noexcept;
 };
 
 thread_local std::array<watched_ring, 4> rings;
@@ -54,12 +63,14 @@ watched_ring* find(const io_uring* ring) noexcept {
     return found == rings.end() ? nullptr : &*found;
 }
 
-/// The ring that is entered by that number.
-watched_ring* find(unsigned number) noexcept {
-    const auto found = std::find_if(rings.begin(), rings.end(), [&](const watched_ring& each) {
-        return each.ring && static_cast<unsigned>(each.ring->enter_ring_fd) == number;
-    });
-    return found == rings.end() ? nullptr : &*found;
+/// Takes all requests of a new ring, and makes it new again.
+void watched_ring::begin(io_uring& made) noexcept {
+    *this = {};
+    ring = &made;
+    const io_uring untouched = made;
+    while (io_uring_sqe* const request = io_uring_get_sqe(&made))
+        requests.at(size++) = request;
+    made = untouched;
 }
 
 /// The same names as for system calls; none for what cannot fail. A read that must not wait has one
@@ -106,17 +117,29 @@ void cut_short(io_uring_sqe& request) noexcept {
 }
 
 /// Changes the requests that have not been given to the kernel yet, if they have to fail.
-void look_at_requests(watched_ring& watched) noexcept {
-    const io_uring_sq& queue = watched.ring->sq;
-    const unsigned mask = *queue.kring_mask;
-    for (; watched.seen != *queue.ktail; ++watched.seen) {
-        io_uring_sqe& request = queue.sqes[queue.array[watched.seen & mask]];
+void watched_ring::look_at_requests() noexcept {
+    for (unsigned fresh = io_uring_sq_ready(ring) - left; fresh > 0; --fresh) {
+        io_uring_sqe& request = *requests[next++ % size];
         const int error = planned_error(name_of(request));
         if (error == fault::cut_short)
             cut_short(request);
         else if (error != 0)
             answer(request, -error);
     }
+}
+
+/// Enters the kernel by `call`, unless that has to fail.
+template <class Call>
+int enter(io_uring* entered, Call call) {
+    if (const int error = planned_error("io_uring_enter"))
+        return -error;
+    watched_ring* const watched = find(entered);
+    if (watched)
+        watched->look_at_requests();
+    const int result = call();
+    if (watched)
+        watched->left = io_uring_sq_ready(entered);
+    return result;
 }
 
 } // namespace
@@ -128,7 +151,7 @@ int wrapped_queue_init_params(unsigned entries, io_uring* made, io_uring_params*
     watched_ring* const place =
         failure == 0 ? find(static_cast<const io_uring*>(nullptr)) : nullptr;
     if (place)
-        *place = {made, 0};
+        place->begin(*made);
     return failure;
 }
 
@@ -147,13 +170,13 @@ io_uring_probe* wrapped_get_probe_ring(io_uring* ring) {
     return planned_error("io_uring_probe") != 0 ? nullptr : real_get_probe_ring(ring);
 }
 
-int wrapped_enter2(unsigned ring, unsigned requests, unsigned completions, unsigned flags,
-                   sigset_t* argument, std::size_t size) {
-    if (const int error = planned_error("io_uring_enter"))
-        return -error;
-    if (watched_ring* const watched = find(ring))
-        look_at_requests(*watched);
-    return real_enter2(ring, requests, completions, flags, argument, size);
+int wrapped_submit_and_get_events(io_uring* ring) {
+    return enter(ring, [&] { return real_submit_and_get_events(ring); });
+}
+
+int wrapped_submit_and_wait(io_uring* ring, io_uring_cqe** first, unsigned completions,
+                            __kernel_timespec* limit, sigset_t* mask) {
+    return enter(ring, [&] { return real_submit_and_wait(ring, first, completions, limit, mask); });
 }
 
 bool coracle::test::can_answer_requests() noexcept {
