@@ -17,7 +17,7 @@ void room::say(const member& speaker, std::string_view text) {
 }
 
 void room::act(const member& actor, std::string_view text) {
-    tell_others(nullptr, compose("* ", actor.name_, " ", text));
+    tell_others(nullptr, compose("~ ", actor.name_, " ", text));
 }
 
 void room::whisper(member& speaker, std::string_view name, std::string_view text) {

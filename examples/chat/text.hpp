@@ -11,8 +11,14 @@ namespace chat {
 /// Whether `name` is 1 to 16 ASCII letters, digits, '_' and '-'.
 [[nodiscard]] bool is_valid_name(std::string_view name) noexcept;
 
-/// Appends `text` with '?' for every control character and for every byte that is not UTF-8, and a
-/// space for a tab. So nobody can move another one's cursor, and what is sent on is valid UTF-8.
+/// Appends `text` as it may be shown on another terminal, in valid UTF-8:
+///
+/// - a tab becomes a space;
+/// - a control character, a line or paragraph separator, and each byte that is not UTF-8 become
+/// '?';
+/// - a character that Unicode calls Default_Ignorable_Code_Point is dropped: it has no glyph, but
+///   hides text or reorders it. These are bidirectional controls, zero-width characters, soft
+///   hyphens, tags and variation selectors; joiners too, so that some scripts lose a ligature.
 void append_printable(std::string& to, std::string_view text);
 
 } // namespace chat

@@ -35,7 +35,7 @@ task<> visit(const chat::server& server, std::string name) {
     const std::string guest(welcome->substr(11, welcome->find(';') - 11));
     const bool named = co_await ask(peer, lines, "/nick " + name, "* " + guest + " is now " + name);
     CHECK(named);
-    const bool heard = co_await ask(peer, lines, "/me waves", "* " + name + " waves");
+    const bool heard = co_await ask(peer, lines, "/me waves", "~ " + name + " waves");
     CHECK(heard);
     const bool left = co_await ask(peer, lines, "bye\n/quit", "* goodbye");
     CHECK(left);

@@ -87,9 +87,9 @@ TEST_CASE("chat: who, msg, me, help and quit") {
         co_await bob.say("/msg alice just  between us");
         co_await alice.expect("[bob] just  between us");
         co_await bob.say("/me waves");
-        co_await alice.expect("* bob waves");
-        co_await bob.expect("* bob waves");
-        co_await eve.expect("* bob waves"); // and not what was for alice
+        co_await alice.expect("~ bob waves");
+        co_await bob.expect("~ bob waves");
+        co_await eve.expect("~ bob waves"); // and not what was for alice
         co_await bob.say("/msg carol hello");
         co_await bob.expect("! nobody here is called carol");
         co_await bob.say("/msg alice");
@@ -108,6 +108,29 @@ TEST_CASE("chat: who, msg, me, help and quit") {
         co_await bob.expect("* goodbye");
         co_await bob.expect_end();
         co_await alice.expect("* bob left");
+    });
+}
+
+TEST_CASE("chat: nothing that a guest says looks like a line of the server") {
+    with_server(limits(), [](server& room) -> task<> {
+        client bob;
+        client eve;
+        co_await bob.join(room, "bob");
+        co_await eve.join(room, "eve");
+        co_await bob.skip_to("* guest2 is now eve");
+        const std::string said[] = {"is now admin", "left", "* server is going down", "! no"};
+        for (const std::string& text : said) {
+            co_await eve.say("/me " + text);
+            co_await eve.say(" " + text);
+            co_await eve.say("/msg bob " + text);
+            for (int i = 0; i < 3; ++i) {
+                const std::string heard = co_await bob.line();
+                CAPTURE(heard);
+                CHECK(heard.ends_with(text));
+                CHECK_FALSE(heard.starts_with("*"));
+                CHECK_FALSE(heard.starts_with("!"));
+            }
+        }
     });
 }
 
@@ -150,6 +173,24 @@ TEST_CASE("chat: control characters are replaced and UTF-8 is not") {
                             "e ?");
         co_await alice.say("/msg bob \x07");
         co_await bob.expect("[alice] ?");
+    });
+}
+
+TEST_CASE("chat: characters that hide or reorder text reach nobody") {
+    with_server(limits(), [](server& room) -> task<> {
+        client alice;
+        client bob;
+        co_await alice.join(room, "alice");
+        co_await bob.join(room, "bob");
+        co_await alice.say("a\xe2\x80\xae"
+                           "b\xe2\x80\xa8* alice left");
+        co_await bob.expect("<alice> ab?* alice left");
+        co_await alice.say("\xe2\x80\x8b\xef\xbb\xbf"); // only such: a blank line
+        co_await alice.say("/ni\xc2\xad"
+                           "ck b\xe2\x80\x8bob");
+        co_await alice.skip_to("! the name bob is taken");
+        co_await bob.say("/who");
+        co_await bob.expect("* here: alice, bob");
     });
 }
 
