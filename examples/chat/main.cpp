@@ -78,9 +78,18 @@ int run_server(const chat::options& wanted) {
     return here.run(serve(signals, server, wanted.watch_interval));
 }
 
+/// A reader of our output that goes, as in `chat --watch 1 | head`, must not end the server:
+/// writing fails with EPIPE instead.
+void ignore_broken_pipes() {
+#ifdef SIGPIPE
+    std::signal(SIGPIPE, SIG_IGN);
+#endif
+}
+
 } // namespace
 
 int main(int argument_count, char** arguments) {
+    ignore_broken_pipes();
     try {
         const std::span<const char* const> all(arguments, static_cast<std::size_t>(argument_count));
         const chat::options wanted = chat::parse_options(all.subspan(1));

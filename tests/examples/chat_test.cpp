@@ -111,6 +111,20 @@ TEST_CASE("chat program: it tells what is in use, if asked to") {
     CHECK(chat.exit_code() == 0);
 }
 
+TEST_CASE("chat program: it goes on when nobody reads what it tells any more") {
+    program chat(CORACLE_CHAT, {"--port", "0", "--watch", "1", "--idle-timeout", "3"});
+    const std::uint16_t port = port_of(chat);
+    CHECK(chat.output.line().starts_with("{\"resident_bytes\":"));
+    chat.output.close();
+    blocking_connection alice(port); // whom it tells something later than the next report
+    CHECK(alice.line().starts_with("* welcome"));
+    CHECK(alice.line() == "! you were silent for too long");
+    CHECK(alice.rest().empty());
+    chat.send_signal(SIGINT);
+    CHECK(chat.exit_code() == 0);
+    CHECK(chat.complaint.empty());
+}
+
 #ifdef SIGUSR1 // what Windows does not have
 TEST_CASE("chat program: SIGUSR1 shows what everyone waits for, and it goes on") {
     program chat(CORACLE_CHAT, {"--port", "0"});

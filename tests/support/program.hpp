@@ -53,7 +53,10 @@ class pipe_end : public source {
 public:
     explicit pipe_end(native_handle handle) noexcept : handle_(handle) {}
 
-    ~pipe_end() override;
+    ~pipe_end() override { close(); }
+
+    /// Reads nothing more: the program cannot write there any longer.
+    void close() noexcept;
 
 private:
     std::string read_some() override;

@@ -48,12 +48,13 @@ std::array<int, 2> make_pipe() {
 
 } // namespace
 
-pipe_end::~pipe_end() {
-    ::close(native(handle_));
+void pipe_end::close() noexcept {
+    if (handle_ != no_handle)
+        ::close(native(std::exchange(handle_, no_handle)));
 }
 
 std::string pipe_end::read_some() {
-    return read_from(handle_);
+    return handle_ == no_handle ? std::string() : read_from(handle_);
 }
 
 blocking_connection::blocking_connection(std::uint16_t port, int receive_buffer_bytes)

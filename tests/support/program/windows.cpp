@@ -64,14 +64,17 @@ std::string command_line(const char* path, const std::vector<std::string>& argum
 
 } // namespace
 
-pipe_end::~pipe_end() {
-    ::CloseHandle(native(handle_));
+void pipe_end::close() noexcept {
+    if (handle_ != no_handle)
+        ::CloseHandle(native(std::exchange(handle_, no_handle)));
 }
 
 // Nothing waits for a pipe and a clock at the same time: for a line that does not come, ctest's
 // limit is the guard.
 std::string pipe_end::read_some() {
     std::string piece;
+    if (handle_ == no_handle)
+        return piece;
     do {
         piece.resize(4096);
         DWORD count = 0;
