@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// limits: how much the server gives to those who talk in it.
+// limits: how much of the server one client, or all of them, may take.
 #pragma once
 
 #include <chrono>
@@ -9,11 +9,14 @@
 namespace chat {
 
 /// The longest line that a client may send, its end not counted.
-inline constexpr std::size_t most_line_bytes = 4096;
+inline constexpr std::size_t max_line_bytes = 4096;
 
 struct limits {
     /// How many may be connected at the same time.
     std::size_t max_sessions = 1000;
+
+    /// How many of them from one address; zero for no limit.
+    std::size_t max_per_address = 100;
 
     /// How long a client may be silent; zero for as long as it likes.
     std::chrono::milliseconds idle_timeout = std::chrono::minutes(10);

@@ -11,7 +11,7 @@ namespace chat {
 namespace {
 
 /// Any line that can be said has to fit, even into a half-full outbox.
-constexpr std::uint64_t least_outbox_bytes = 4 * most_line_bytes;
+constexpr std::uint64_t min_outbox_bytes = 4 * max_line_bytes;
 
 /// Far beyond what makes sense, and small enough for all arithmetic.
 constexpr std::uint64_t largest_number = 1'000'000'000;
@@ -20,14 +20,14 @@ std::string quoted(std::string_view text) {
     return "'" + std::string(text) + "'";
 }
 
-std::uint64_t parse_number(std::string_view name, std::string_view value, std::uint64_t least,
-                           std::uint64_t most) {
+std::uint64_t parse_number(std::string_view name, std::string_view value, std::uint64_t min,
+                           std::uint64_t max) {
     std::uint64_t number = 0;
     const char* const end = value.data() + value.size();
     const auto [stopped, failure] = std::from_chars(value.data(), end, number);
-    if (failure != std::errc() || stopped != end || number < least || number > most) {
-        throw bad_argument(std::string(name) + " needs a number from " + std::to_string(least) +
-                           " to " + std::to_string(most) + ", not " + quoted(value));
+    if (failure != std::errc() || stopped != end || number < min || number > max) {
+        throw bad_argument(std::string(name) + " needs a number from " + std::to_string(min) +
+                           " to " + std::to_string(max) + ", not " + quoted(value));
     }
     return number;
 }
@@ -50,13 +50,14 @@ std::string parse_backend(std::string_view value) {
     throw bad_argument("--backend needs " + known + ", not " + quoted(value));
 }
 
-constexpr std::array<std::string_view, 7> option_names = {
-    "--host", "--port", "--backend", "--max-sessions", "--idle-timeout", "--outbox", "--watch",
+constexpr std::array<std::string_view, 8> option_names = {
+    "--host",         "--port",   "--backend", "--max-sessions", "--max-per-address",
+    "--idle-timeout", "--outbox", "--watch",
 };
 
 void set_option(options& read, std::string_view name, std::string_view value) {
-    const auto number = [name, value](std::uint64_t least, std::uint64_t most) {
-        return parse_number(name, value, least, most);
+    const auto number = [name, value](std::uint64_t min, std::uint64_t max) {
+        return parse_number(name, value, min, max);
     };
     if (name == "--host")
         read.address = parse_host(value, read.address.port());
@@ -66,10 +67,12 @@ void set_option(options& read, std::string_view name, std::string_view value) {
         read.backend = parse_backend(value);
     else if (name == "--max-sessions")
         read.allowed.max_sessions = number(1, largest_number);
+    else if (name == "--max-per-address")
+        read.allowed.max_per_address = number(0, largest_number);
     else if (name == "--idle-timeout")
         read.allowed.idle_timeout = std::chrono::seconds(number(0, largest_number));
     else if (name == "--outbox")
-        read.allowed.outbox_bytes = number(least_outbox_bytes, largest_number);
+        read.allowed.outbox_bytes = number(min_outbox_bytes, largest_number);
     else if (name == "--watch")
         read.watch_interval = std::chrono::seconds(number(0, largest_number));
 }
@@ -107,6 +110,8 @@ second one at once.
   --port N                TCP port; 0 takes any free one (default 7777)
   --backend NAME          as epoll or kqueue (default: the best one that works here)
   --max-sessions N        how many may be connected at the same time (default 1000)
+  --max-per-address N     how many of them from one IPv4 address or one IPv6 /64; 0 for no limit
+                          (default 100)
   --idle-timeout SECONDS  how long a client may be silent; 0 for ever (default 600)
   --outbox BYTES          how much may wait to be read by one client (default 65536)
   --watch SECONDS         how often to tell what is in use, as JSON; 0 never (default 0)

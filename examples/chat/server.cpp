@@ -3,13 +3,24 @@
 
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace chat {
 
+namespace {
+
+std::string count_of(std::size_t sessions) {
+    return std::to_string(sessions) + " sessions";
+}
+
+} // namespace
+
 server::server(coracle::tcp_listener listener, const limits& allowed)
-    : listener_(std::move(listener)), allowed_(allowed), sessions_(allowed.max_sessions) {}
+    : listener_(std::move(listener)), allowed_(allowed), per_address_(allowed.max_per_address),
+      sessions_(allowed.max_sessions) {}
 
 coracle::task<> server::run() {
     auto serve_all = [this](coracle::task_group& jobs) -> coracle::task<> {
@@ -26,14 +37,29 @@ coracle::task<> server::accept(coracle::task_group& jobs) {
 }
 
 void server::admit(coracle::task_group& jobs, coracle::tcp_stream peer) {
-    if (sessions_.full())
-        return jobs.start("refusal", refuse(std::move(peer)));
+    if (sessions_.full()) {
+        return jobs.start("refusal", refuse(std::move(peer), "the server is full, with " +
+                                                                 count_of(allowed_.max_sessions)));
+    }
+    coracle::address from;
+    try {
+        from = peer.peer_address();
+    } catch (const std::system_error&) {
+        return; // reset before it was accepted
+    }
+    std::optional<address_limit::place> place = per_address_.take(from);
+    if (!place) {
+        return jobs.start("refusal",
+                          refuse(std::move(peer), "your address may have at most " +
+                                                      count_of(allowed_.max_per_address)));
+    }
     const auto make = [&] { return session(room_, std::move(peer), allowed_); };
-    jobs.start("session", serve(sessions_.make(make)));
+    jobs.start("session", serve(sessions_.make(make), std::move(*place)));
 }
 
 /// What goes wrong with one client is the end of its session, and of nothing else.
-coracle::task<> server::serve(coracle::object_handle<session> client) {
+coracle::task<> server::serve(coracle::object_handle<session> client,
+                              [[maybe_unused]] address_limit::place place) {
     try {
         // As a result: that the client has gone, or everything is cancelled, is no news.
         [[maybe_unused]] const coracle::result<void> ended =
@@ -43,9 +69,8 @@ coracle::task<> server::serve(coracle::object_handle<session> client) {
     }
 }
 
-coracle::task<> server::refuse(coracle::tcp_stream peer) const {
-    const std::string line = "! the server is full, with " + std::to_string(allowed_.max_sessions) +
-                             " sessions; try again later\n";
+coracle::task<> server::refuse(coracle::tcp_stream peer, std::string reason) const {
+    const std::string line = "! " + reason + "; try again later\n";
     [[maybe_unused]] const coracle::result<void> told =
         co_await coracle::as_result(coracle::with_timeout(allowed_.drain_time, peer.write(line)));
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// server: takes connections, up to a limit, and ends in order.
+// server: accepts connections, up to its limits, and ends in order.
 //
 // Every session is an object of one pool, which is the list of them and their limit, and a job in
 // one group, so that `run` returns only when all of them have ended.
 #pragma once
 
+#include "address_limit.hpp"
 #include "limits.hpp"
 #include "room.hpp"
 #include "session.hpp"
 #include <coracle/coracle.hpp>
+#include <string>
 
 namespace chat {
 
@@ -35,13 +37,15 @@ public:
 private:
     [[nodiscard]] coracle::task<> accept(coracle::task_group& jobs);
     void admit(coracle::task_group& jobs, coracle::tcp_stream peer);
-    [[nodiscard]] static coracle::task<> serve(coracle::object_handle<session> client);
-    [[nodiscard]] coracle::task<> refuse(coracle::tcp_stream peer) const;
+    [[nodiscard]] static coracle::task<> serve(coracle::object_handle<session> client,
+                                               address_limit::place place);
+    [[nodiscard]] coracle::task<> refuse(coracle::tcp_stream peer, std::string reason) const;
 
     coracle::tcp_listener listener_;
     limits allowed_;
     room room_;
     coracle::event stopping_;
+    address_limit per_address_;
     coracle::object_pool<session> sessions_;
 };
 

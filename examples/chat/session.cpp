@@ -15,7 +15,7 @@ constexpr int kernel_bytes = 64 * 1024;
 
 session::session(room& in, coracle::tcp_stream peer, const limits& allowed)
     : member(allowed.outbox_bytes), room_(&in), peer_(std::move(peer)),
-      lines_(peer_, most_line_bytes), allowed_(&allowed) {}
+      lines_(peer_, max_line_bytes), allowed_(&allowed) {}
 
 coracle::task<> session::run() {
     peer_.set_no_delay(true); // the outbox gathers lines already
@@ -55,12 +55,12 @@ coracle::task<> session::read() {
     {
         const room::seat here(*room_, *this);
         room_->welcome(*this);
-        co_await obey_lines();
+        co_await handle_lines();
     }
     finish();
 }
 
-coracle::task<> session::obey_lines() {
+coracle::task<> session::handle_lines() {
     bool staying = true;
     while (staying) {
         const coracle::result<line> next = co_await coracle::as_result(next_line_in_time());
@@ -71,7 +71,7 @@ coracle::task<> session::obey_lines() {
         } else {
             printable_.clear();
             append_printable(printable_, **next);
-            staying = obey(parse_command(printable_));
+            staying = handle(parse_command(printable_));
         }
     }
 }
@@ -91,7 +91,7 @@ coracle::task<session::line> session::next_line_in_time() {
 /// Tells the client what was wrong, if it can still be told; whether the session goes on.
 bool session::explain(std::error_code failure) {
     if (failure == coracle::error::line_too_long) {
-        static const std::string text = "! a line has at most " + std::to_string(most_line_bytes) +
+        static const std::string text = "! a line has at most " + std::to_string(max_line_bytes) +
                                         " bytes; this one was left out";
         tell(text);
         return true;
@@ -106,7 +106,7 @@ bool session::explain(std::error_code failure) {
 }
 
 /// Whether the session goes on.
-bool session::obey(const command& given) {
+bool session::handle(const command& given) {
     switch (given.what) {
     case verb::nothing:
         break;

@@ -2,10 +2,10 @@
 //
 // session: one client, from its connection to its end.
 //
-// Two jobs in one group: one reads lines and obeys them, the other one writes the outbox. When the
-// reader ends (the client has quit, is silent for too long, or gone) the member leaves the room and
-// the outbox is closed; when the outbox has been written, the session ends. A client that does not
-// take the rest is given up after a while, one that reads too slowly is dropped at once: both
+// Two jobs in one group: one reads lines and handles them, the other one writes the outbox. When
+// the reader ends (the client has quit, is silent for too long, or gone) the member leaves the room
+// and the outbox is closed; when the outbox has been written, the session ends. A client that does
+// not take the rest is given up after a while, one that reads too slowly is dropped at once: both
 // cancel the group, whatever its jobs wait for.
 #pragma once
 
@@ -33,12 +33,12 @@ private:
     void finish() override;
 
     [[nodiscard]] coracle::task<> read();
-    [[nodiscard]] coracle::task<> obey_lines();
+    [[nodiscard]] coracle::task<> handle_lines();
     [[nodiscard]] coracle::task<line> next_line();
     [[nodiscard]] coracle::task<line> next_line_in_time();
     [[nodiscard]] coracle::task<> give_up();
     [[nodiscard]] bool explain(std::error_code failure);
-    [[nodiscard]] bool obey(const command& given);
+    [[nodiscard]] bool handle(const command& given);
     void help();
 
     room* room_;
@@ -46,7 +46,7 @@ private:
     coracle::line_reader lines_;
     const limits* allowed_;
     coracle::task_group* jobs_ = nullptr; // from the start of `run` to its end
-    std::string printable_;               // the line being obeyed; kept for its capacity
+    std::string printable_;               // the line being handled; kept for its capacity
 };
 
 } // namespace chat

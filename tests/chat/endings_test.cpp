@@ -191,6 +191,49 @@ TEST_CASE("chat: beyond the limit of sessions a client is told so, and a place g
     });
 }
 
+TEST_CASE(
+    "chat: beyond the limit for one address a client is told so, and a place gets free again") {
+    limits allowed;
+    allowed.max_per_address = 2;
+    with_server(allowed, [](server& room) -> task<> {
+        client one;
+        client two;
+        co_await one.join(room, "one");
+        co_await two.join(room, "two");
+        for (int i = 0; i < 3; ++i) {
+            client refused;
+            co_await refused.connect(room);
+            co_await refused.expect("! your address may have at most 2 sessions; try again later");
+            co_await refused.expect_end();
+        }
+        co_await one.say("/quit");
+        co_await one.skip_to("* goodbye");
+        co_await one.expect_end();
+        client three;
+        co_await three.join(room, "three");
+        co_await two.skip_to("* guest3 is now three");
+    });
+}
+
+TEST_CASE("chat: a connection that is reset before it is accepted harms nobody") {
+    const auto body = []() -> task<> {
+        server tested(coracle::tcp_listener::bind(coracle::address::loopback_v4(0)), limits());
+        client gone;
+        client stays;
+        co_await gone.connect(tested);
+        reset(gone);
+        co_await stays.connect(tested);
+        auto both = [&](coracle::task_group& jobs) -> task<> {
+            jobs.start(tested.run());
+            const std::string welcome = co_await stays.line();
+            CHECK(welcome.starts_with("* welcome, guest"));
+            tested.stop();
+        };
+        co_await finish_in_time(coracle::with_task_group(both));
+    };
+    coracle::run(body());
+}
+
 TEST_CASE("chat: connections that come all at once do not slip past the limit") {
     limits allowed;
     allowed.max_sessions = 5;

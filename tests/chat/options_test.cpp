@@ -36,6 +36,7 @@ TEST_CASE("chat options: the defaults") {
     CHECK(to_string(read.address) == "127.0.0.1:7777");
     CHECK(read.backend.empty());
     CHECK(read.allowed.max_sessions == 1000);
+    CHECK(read.allowed.max_per_address == 100);
     CHECK(read.allowed.idle_timeout == 10min);
     CHECK(read.allowed.outbox_bytes == 65536);
     CHECK(read.watch_interval == std::chrono::seconds(0));
@@ -47,10 +48,11 @@ TEST_CASE("chat options: each one, with a blank and with an equals sign") {
     const std::string backend(coracle::backend_names().back());
     const chat::options read =
         parse({"--host", "::1", "--port=0", "--backend", backend.c_str(), "--max-sessions=5",
-               "--idle-timeout", "0", "--outbox=20000", "--watch=3"});
+               "--max-per-address=3", "--idle-timeout", "0", "--outbox=20000", "--watch=3"});
     CHECK(to_string(read.address) == "[::1]:0");
     CHECK(read.backend == backend);
     CHECK(read.allowed.max_sessions == 5);
+    CHECK(read.allowed.max_per_address == 3);
     CHECK(read.allowed.idle_timeout == 0s);
     CHECK(read.allowed.outbox_bytes == 20000);
     CHECK(read.watch_interval == std::chrono::seconds(3));
@@ -71,6 +73,7 @@ TEST_CASE("chat options: what is wrong is named") {
     CHECK(complains({"--host", "localhost"}, "'localhost'"));
     CHECK(complains({"--backend", "carrier pigeon"}, "not 'carrier pigeon'"));
     CHECK(complains({"--max-sessions", "0"}, "--max-sessions"));
+    CHECK(complains({"--max-per-address", "few"}, "--max-per-address"));
     CHECK(complains({"--idle-timeout", "soon"}, "--idle-timeout"));
     CHECK(complains({"--outbox", "100"}, "--outbox"));
 }
