@@ -32,8 +32,9 @@ coracle::task<> server::run() {
 }
 
 coracle::task<> server::accept(coracle::task_group& jobs) {
+    coracle::multishot_accept incoming = listener_.accept_many();
     for (;;)
-        admit(jobs, co_await listener_.accept());
+        admit(jobs, co_await incoming.next());
 }
 
 void server::admit(coracle::task_group& jobs, coracle::tcp_stream peer) {

@@ -4,6 +4,7 @@
 #include "chat_client.hpp"
 
 #include <array>
+#include <vector>
 
 using chat::limits;
 using chat::server;
@@ -50,6 +51,15 @@ task<> serve_backlog(limits allowed, Body body) {
 template <std::size_t Count, class Body>
 void with_backlog(const limits& allowed, Body body) {
     coracle::run(serve_backlog<Count>(allowed, std::move(body)));
+}
+
+/// How many iterations the loop has gone through when `done` is true.
+template <class Done>
+task<int> iterations_until(Done done) {
+    int iterations = 0;
+    for (; !done(); ++iterations)
+        co_await coracle::yield();
+    co_return iterations;
 }
 
 constexpr std::size_t far_more_than_kernels_keep = 100'000'000;
@@ -232,6 +242,35 @@ TEST_CASE("chat: a connection that is reset before it is accepted harms nobody")
         co_await finish_in_time(coracle::with_task_group(both));
     };
     coracle::run(body());
+}
+
+TEST_CASE("chat: a crowd that waits is accepted in as few iterations as accept_many needs") {
+    constexpr std::size_t crowd = 60;
+    int needed = 0;
+    const auto measure = [&needed]() -> task<> {
+        coracle::tcp_listener listener =
+            coracle::tcp_listener::bind(coracle::address::loopback_v4(0));
+        std::vector<coracle::tcp_stream> both_ends;
+        for (std::size_t i = 0; i < crowd; ++i)
+            both_ends.push_back(co_await coracle::tcp_stream::connect(listener.local_address()));
+        auto accept = [&]() -> task<> {
+            coracle::multishot_accept incoming = listener.accept_many();
+            while (both_ends.size() < 2 * crowd)
+                both_ends.push_back(co_await incoming.next());
+        };
+        auto count = [&](coracle::task_group& jobs) -> task<> {
+            jobs.start(accept());
+            needed = co_await iterations_until([&] { return both_ends.size() == 2 * crowd; });
+        };
+        co_await coracle::with_task_group(count);
+    };
+    coracle::run(measure());
+    with_backlog<crowd>(limits(), [needed](server& room, std::array<client, crowd>&) -> task<> {
+        const int taken =
+            co_await iterations_until([&room] { return room.sessions().size() == crowd; });
+        CHECK(taken <= needed + 3);
+        room.stop();
+    });
 }
 
 TEST_CASE("chat: connections that come all at once do not slip past the limit") {
