@@ -20,6 +20,7 @@
 #include <exception>
 #include <span>
 #include <string>
+#include <system_error>
 
 namespace {
 
@@ -28,24 +29,30 @@ using coracle::task;
 task<> echo(coracle::tcp_stream peer) {
     peer.set_no_delay(true); // as the yardsticks do: a message may be longer than the buffer
     std::array<std::byte, 4096> buffer;
-    for (;;) {
-        const std::size_t received = co_await peer.read(buffer);
-        if (received == 0)
-            co_return;
-        benchmark::count_request();
-        co_await peer.write(std::span(buffer).first(received));
+    try {
+        for (;;) {
+            const std::size_t received = co_await peer.read(buffer);
+            if (received == 0)
+                co_return;
+            benchmark::count_request();
+            co_await peer.write(std::span(buffer).first(received));
+        }
+    } catch (const std::system_error&) { // a reset ends this session only
     }
 }
 
 task<> echo_from_pool(coracle::tcp_stream peer, coracle::buffer_pool& pool) {
     peer.set_no_delay(true);
     coracle::multishot_receive incoming = peer.receive_many(pool);
-    for (;;) {
-        const coracle::buffer_lease bytes = co_await incoming.next();
-        if (!bytes)
-            co_return;
-        benchmark::count_request();
-        co_await peer.write(bytes);
+    try {
+        for (;;) {
+            const coracle::buffer_lease bytes = co_await incoming.next();
+            if (!bytes)
+                co_return;
+            benchmark::count_request();
+            co_await peer.write(bytes);
+        }
+    } catch (const std::system_error&) { // as above
     }
 }
 
