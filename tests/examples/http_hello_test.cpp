@@ -113,12 +113,13 @@ TEST_CASE("http_hello: bytes that RFC 9112 does not allow in a head") {
         const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n" + head + "\r\n\r\n";
         CHECK(rejects(web.port(), request));
     };
-    for (const std::string_view bad :
-         {"no colon",   ": no name",    "blank in: it", "before : colon",
-          " folded: x", "X: a\r\n\tb",  "X: a\rb",      "X\rY: a",
-          "X: a\nb",    "X: a\nY: b",   "X\nY: a",      "X: a\n\nGET / HTTP/1.1",
-          "X: a\vb",    "X\v: a",       "X: \x7f",      "X: \x1b",
-          "X(: a",      "X\xc3\xa4: a", "\rX: a",       "X: a\r"})
+    const std::string_view lines[] = {
+        "no colon",   ": no name",    "blank in: it", "before : colon",
+        " folded: x", "X: a\r\n\tb",  "X: a\rb",      "X\rY: a",
+        "X: a\nb",    "X: a\nY: b",   "X\nY: a",      "X: a\n\nGET / HTTP/1.1",
+        "X: a\vb",    "X\v: a",       "X: \x7f",      "X: \x1b",
+        "X(: a",      "X\xc3\xa4: a", "\rX: a",       "X: a\r"};
+    for (const std::string_view bad : lines)
         check(std::string(bad));
     check(std::string("X: a\0b", 6));
     check(std::string("X\0: a", 5));
