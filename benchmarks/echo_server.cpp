@@ -9,7 +9,7 @@
 #include <coracle/io/context.hpp>
 #include <coracle/io/signal.hpp>
 #include <coracle/io/tcp.hpp>
-#include <coracle/memory/usage.hpp>
+#include <coracle/runtime/diagnostics/usage.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/when.hpp>
 

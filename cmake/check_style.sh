@@ -35,10 +35,6 @@ platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|
         head -n 1 "$file" | grep -qxF '// SPDX-License-Identifier: MIT' || echo "$file"
     done | rule 'Files that do not open with the SPDX line'
 
-    files $library | grep '\.cpp$' | while read -r file; do
-        grep -qE "^ *$file\$" CMakeLists.txt || echo "$file"
-    done | rule 'Sources that CMakeLists.txt does not list'
-
     files memory | matching '#include.*(runtime|io)/' |
         rule 'memory/ includes from a layer above it'
     files runtime | matching '#include.*[/"<]io/' |
@@ -47,12 +43,12 @@ platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|
         rule 'The library includes itself relatively, not as <coracle/...>'
     files examples tests benchmarks | matching '#include *".*/(memory|runtime|io)/' |
         rule 'Outside the library it is <coracle/...>'
-    files memory runtime io | grep '\.hpp$' | grep -v '^io/backend/' |
+    files memory runtime io | grep '\.hpp$' | grep -vE '^io/(posix|linux|bsd|windows)/' |
         matching "#include *<($platform_headers|fmt/)" |
         rule 'Public headers include a platform header or fmt'
-    files $library examples | grep -vE '^(io/backend/|memory/page_)' |
+    files $library examples | grep -vE '^(io/(posix|linux|bsd|windows)/|memory/page_)' |
         matching '^ *# *(el)?if.*(__linux__|__unix__|_WIN32|__APPLE__|__FreeBSD__)' |
-        rule 'Conditions on the system outside io/backend/ and memory/page_*'
+        rule 'Conditions on the system outside the folders of the platforms and memory/page_*'
     files $library examples tests benchmarks | matching "$ring_fields" |
         rule 'Fields of io_uring, which differ by the version of liburing: call its functions'
     files tests | matching 'this_thread::sleep|usleep *\(|nanosleep *\(' |

@@ -7,14 +7,14 @@
 # installed, the same path is the real file. <coracle/coracle.hpp> includes all of them and is made
 # from the same list, so that it cannot be stale.
 #
-# Headers in io/backend are private: only our own tests reach them, through coracle_private_headers.
-# Only the one that operations are made of is not.
+# Headers in the folders of the platforms are private: only our own tests reach them, through
+# coracle_private_headers. native_storage.hpp, which operations contain, is public.
 
 file(GLOB coracle_public_headers RELATIVE "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS
-     memory/*.hpp runtime/*.hpp io/*.hpp)
-list(APPEND coracle_public_headers io/backend/operation_room.hpp)
-file(GLOB coracle_backend_headers RELATIVE "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS
-     io/backend/*.hpp)
+     memory/*.hpp runtime/*.hpp runtime/diagnostics/*.hpp runtime/sync/*.hpp runtime/threads/*.hpp
+     io/*.hpp io/windows/native_storage.hpp)
+file(GLOB coracle_platform_headers RELATIVE "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS
+     io/posix/*.hpp io/linux/*.hpp io/bsd/*.hpp io/windows/*.hpp)
 
 set(coracle_include_dir "${PROJECT_BINARY_DIR}/include")
 set(coracle_private_include_dir "${PROJECT_BINARY_DIR}/private_include")
@@ -28,7 +28,7 @@ function(coracle_forward_headers folder)
 endfunction()
 
 coracle_forward_headers("${coracle_include_dir}" ${coracle_public_headers})
-coracle_forward_headers("${coracle_private_include_dir}" ${coracle_backend_headers})
+coracle_forward_headers("${coracle_private_include_dir}" ${coracle_platform_headers})
 
 list(TRANSFORM coracle_public_headers REPLACE "^(.+)$" "#include <coracle/\\1>"
      OUTPUT_VARIABLE coracle_includes)

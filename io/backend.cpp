@@ -2,7 +2,7 @@
 #include "backend.hpp"
 
 #include "../memory/fatal.hpp"
-#include "../runtime/notice.hpp"
+#include "../runtime/diagnostics/warning.hpp"
 #include "multishot_receive.hpp"
 #include "unused_sockets.hpp"
 #include <fmt/format.h>

@@ -7,9 +7,9 @@
 // has finished with an operation, the backend advances or fails it and calls `retire`.
 #pragma once
 
-#include "../memory/buffer_registrar.hpp"
-#include "../memory/holdings.hpp"
-#include "../memory/tally.hpp"
+#include "buffer_registrar.hpp"
+#include "../runtime/diagnostics/leaks.hpp"
+#include "../runtime/diagnostics/gauge.hpp"
 #include "../runtime/driver.hpp"
 #include "descriptor.hpp"
 #include "operation.hpp"

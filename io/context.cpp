@@ -5,7 +5,7 @@
 #include "context.hpp"
 
 #include "../memory/fatal.hpp"
-#include "../runtime/notice.hpp"
+#include "../runtime/diagnostics/warning.hpp"
 #include "backend.hpp"
 #include <algorithm>
 #include <atomic>

@@ -3,7 +3,7 @@
 // context: where loop, backend and pools meet. `run` makes one, runs a task in it and ends it.
 #pragma once
 
-#include "../memory/holdings.hpp"
+#include "../runtime/diagnostics/leaks.hpp"
 #include "../runtime/loop.hpp"
 #include "../runtime/task.hpp"
 #include <cstddef>

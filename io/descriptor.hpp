@@ -9,8 +9,8 @@
 // operation can meet a recycled one.
 #pragma once
 
-#include "../memory/origin.hpp"
-#include "backend/operation_room.hpp"
+#include "../runtime/diagnostics/creation_site.hpp"
+#include "windows/native_storage.hpp"
 #include "network.hpp"
 #include <atomic>
 #include <cstddef>

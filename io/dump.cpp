@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dump.hpp"
 
-#include "../runtime/inspect.hpp"
+#include "../runtime/diagnostics/inspect.hpp"
 #include "signal.hpp"
 #include <cstdio>
 #include <memory>

@@ -3,7 +3,7 @@
 // dump_on: a signal has the program write what everything in it waits for, while it goes on.
 #pragma once
 
-#include "../memory/origin.hpp"
+#include "../runtime/diagnostics/creation_site.hpp"
 #include "../runtime/task.hpp"
 #include <functional>
 #include <string>

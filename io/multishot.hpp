@@ -10,7 +10,7 @@
 // descriptor is closed, and that waits for as long as the request is armed.
 #pragma once
 
-#include "../memory/buffer_pool.hpp"
+#include "buffer_pool.hpp"
 #include "descriptor.hpp"
 #include <cstddef>
 #include <memory>

@@ -2,7 +2,7 @@
 #include "multishot_receive.hpp"
 
 #include "../memory/sanitize.hpp"
-#include "../runtime/inspect.hpp"
+#include "../runtime/diagnostics/inspect.hpp"
 #include "backend.hpp"
 
 namespace coracle {

@@ -9,7 +9,7 @@
 // of the pool if it must, and reads.
 #pragma once
 
-#include "../memory/buffer_pool.hpp"
+#include "buffer_pool.hpp"
 #include "multishot.hpp"
 #include "operation.hpp"
 #include <utility>

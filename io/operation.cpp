@@ -5,7 +5,7 @@
 
 #include "../memory/fatal.hpp"
 #include "../memory/sanitize.hpp"
-#include "../runtime/inspect.hpp"
+#include "../runtime/diagnostics/inspect.hpp"
 #include "backend.hpp"
 #include "multishot_receive.hpp"
 #include <algorithm>

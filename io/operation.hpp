@@ -18,7 +18,7 @@
 
 #include "../runtime/loop.hpp"
 #include "../runtime/result.hpp"
-#include "backend/operation_room.hpp"
+#include "windows/native_storage.hpp"
 #include "buffer.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"

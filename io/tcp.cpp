@@ -2,7 +2,7 @@
 #include "tcp.hpp"
 
 #include "../runtime/awaitable.hpp"
-#include "../runtime/notice.hpp"
+#include "../runtime/diagnostics/warning.hpp"
 #include "../runtime/sleep.hpp"
 #include "backend.hpp"
 #include <algorithm>

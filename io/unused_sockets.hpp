@@ -7,7 +7,7 @@
 // for each connection, and none for what is read and written.
 #pragma once
 
-#include "../memory/holdings.hpp"
+#include "../runtime/diagnostics/leaks.hpp"
 #include "descriptor.hpp"
 #include <vector>
 

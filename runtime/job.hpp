@@ -9,7 +9,7 @@
 #pragma once
 
 #include "../memory/frame_allocator.hpp"
-#include "../memory/origin.hpp"
+#include "diagnostics/creation_site.hpp"
 #include "driver.hpp"
 #include <coroutine>
 #include <cstddef>

@@ -8,10 +8,10 @@
 #pragma once
 
 #include "driver.hpp"
-#include "inbox.hpp"
+#include "threads/remote_queue.hpp"
 #include "job.hpp"
 #include "task.hpp"
-#include "timers.hpp"
+#include "timer_wheel.hpp"
 #include <memory>
 #include <utility>
 #include <vector>

@@ -2,7 +2,7 @@
 #include "scope.hpp"
 
 #include "../memory/fatal.hpp"
-#include "inspect.hpp"
+#include "diagnostics/inspect.hpp"
 #include <fmt/format.h>
 #include <system_error>
 

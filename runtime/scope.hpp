@@ -9,7 +9,7 @@
 
 #include "job.hpp"
 #include "loop.hpp"
-#include "notice.hpp"
+#include "diagnostics/warning.hpp"
 #include "task.hpp"
 #include <exception>
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "awaitable.hpp"
-#include "notice.hpp"
+#include "diagnostics/warning.hpp"
 #include "scope.hpp"
 #include <cstddef>
 #include <deque>

@@ -13,7 +13,7 @@
 
 #include <array>
 #include <coracle/coracle.hpp>
-#include <coracle/memory/buffer_pool.hpp>
+#include <coracle/io/buffer_pool.hpp>
 #include <csignal>
 #include <cstddef>
 #include <exception>

@@ -4,7 +4,7 @@
 #include "clean_run.hpp"
 
 #include <coracle/io/dump.hpp>
-#include <coracle/runtime/event.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/when.hpp>
 #include <csignal>
 #include <cstdio>

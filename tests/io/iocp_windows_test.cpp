@@ -8,7 +8,7 @@
 #include "kernel_loop.hpp"
 
 #include <coracle/coracle.hpp>
-#include <coracle/io/backend/windows.hpp>
+#include <coracle/io/windows/winsock.hpp>
 #include <csignal>
 #include <string>
 

@@ -3,12 +3,12 @@
 // The report of what is still held when a context ends: the exact text for each kind, and silence
 // about everything that is in order.
 #include "clean_run.hpp"
-#include "collected_notices.hpp"
+#include "collected_warnings.hpp"
 #include "connected.hpp"
 #include "raw_sockets.hpp"
 
-#include <coracle/memory/buffer_pool.hpp>
-#include <coracle/memory/object_pool.hpp>
+#include <coracle/io/buffer_pool.hpp>
+#include <coracle/runtime/object_pool.hpp>
 #include <optional>
 #include <thread>
 

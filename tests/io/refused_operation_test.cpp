@@ -2,7 +2,7 @@
 //
 // What a backend does not support fails at its first use, and a notice names backend and operation.
 // All of those that are built in support every operation, so this one refuses them by itself.
-#include "collected_notices.hpp"
+#include "collected_warnings.hpp"
 
 #include <coracle/io/backend.hpp>
 #include <coracle/io/tcp.hpp>

@@ -5,14 +5,14 @@
 
 #include "child_process.hpp"
 #include "clean_run.hpp"
-#include "collected_notices.hpp"
+#include "collected_warnings.hpp"
 #include "connected.hpp"
 
 #include "windows/rio_double.hpp"
 
 #include <array>
 #include <coracle/coracle.hpp>
-#include <coracle/io/backend/rio.hpp>
+#include <coracle/io/windows/rio.hpp>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>

@@ -6,7 +6,7 @@
 #include "connected.hpp"
 
 #include <coracle/coracle.hpp>
-#include <coracle/io/backend/posix_differences.hpp>
+#include <coracle/io/posix/differences.hpp>
 #include <cstdlib>
 #include <fcntl.h>
 #include <optional>

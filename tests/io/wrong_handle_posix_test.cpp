@@ -8,7 +8,7 @@
 
 #include <array>
 #include <coracle/coracle.hpp>
-#include <coracle/io/backend/posix.hpp>
+#include <coracle/io/posix/calls.hpp>
 #include <fcntl.h>
 #include <string>
 #include <unistd.h>

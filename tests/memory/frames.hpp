@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <coracle/memory/frame_allocator.hpp>
-#include <coracle/memory/usage.hpp>
+#include <coracle/runtime/diagnostics/usage.hpp>
 #include <cstddef>
 #include <cstring>
 #include <span>

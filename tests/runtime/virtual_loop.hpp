@@ -5,10 +5,10 @@
 // that runs a coroutine uses it, and so is a test of leaks as well.
 #pragma once
 
-#include "../support/collected_notices.hpp"
+#include "../support/collected_warnings.hpp"
 #include "../support/virtual_clock.hpp"
 #include <chrono>
-#include <coracle/memory/usage.hpp>
+#include <coracle/runtime/diagnostics/usage.hpp>
 #include <coracle/runtime/loop.hpp>
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task.hpp>

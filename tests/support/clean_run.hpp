@@ -8,7 +8,7 @@
 
 #include <chrono>
 #include <coracle/io/context.hpp>
-#include <coracle/memory/usage.hpp>
+#include <coracle/runtime/diagnostics/usage.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>

@@ -5,7 +5,7 @@
 #include <array>
 #include <charconv>
 #include <coracle/io/backend.hpp>
-#include <coracle/io/backend/posix_differences.hpp>
+#include <coracle/io/posix/differences.hpp>
 #include <csignal>
 #include <dirent.h>
 #include <doctest/doctest.h>

@@ -3,7 +3,7 @@
 
 #include <array>
 #include <cerrno>
-#include <coracle/io/backend/posix_differences.hpp>
+#include <coracle/io/posix/differences.hpp>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "../windows/create_process.hpp"
 
 #include <array>
-#include <coracle/io/backend/windows.hpp>
+#include <coracle/io/windows/winsock.hpp>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <stdexcept>

@@ -3,7 +3,7 @@
 // create_process: another program, from tests.
 #pragma once
 
-#include <coracle/io/backend/windows.hpp>
+#include <coracle/io/windows/winsock.hpp>
 #include <string>
 
 namespace coracle::test {

@@ -3,7 +3,7 @@
 
 #include <array>
 #include <chrono>
-#include <coracle/io/backend/iocp.hpp>
+#include <coracle/io/windows/iocp.hpp>
 #include <cstddef>
 #include <doctest/doctest.h>
 #include <string>

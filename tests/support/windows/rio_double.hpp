@@ -10,7 +10,7 @@
 // by two threads at once, or a buffer is deregistered while a request uses it.
 #pragma once
 
-#include <coracle/io/backend/rio_api.hpp>
+#include <coracle/io/windows/rio_api.hpp>
 #include <cstddef>
 
 namespace coracle::test {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+#include "buffer_registrar.hpp"
+
+#include "../memory/fatal.hpp"
+
+namespace coracle {
+
+namespace {
+
+constinit thread_local buffer_registrar* registrar_of_this_thread = nullptr;
+
+} // namespace
+
+buffer_registrar* buffer_registrar::current() noexcept {
+    return registrar_of_this_thread;
+}
+
+void buffer_registrar::set_current(buffer_registrar* now_current) noexcept {
+    registrar_of_this_thread = now_current;
+}
+
+buffer_registrar::~buffer_registrar() {
+    if (first_)
+        detail::fatal("a buffer_registrar ended before it took everything back");
+}
+
+void buffer_registrar::remove_all() noexcept {
+    while (first_)
+        first_->reset();
+}
+
+void buffer_registration::add(buffer_registrar& with, std::span<std::byte> region) {
+    const std::optional<std::uint64_t> id = with.add(region);
+    if (!id)
+        return;
+    with_ = &with;
+    id_ = *id;
+    next_ = with.first_;
+    if (next_)
+        next_->previous_ = this;
+    with.first_ = this;
+}
+
+void buffer_registration::reset() noexcept {
+    if (!with_)
+        return;
+    (previous_ ? previous_->next_ : with_->first_) = next_;
+    if (next_)
+        next_->previous_ = previous_;
+    next_ = nullptr;
+    previous_ = nullptr;
+    with_->remove(id_);
+    with_ = nullptr;
+}
+
+} // namespace coracle

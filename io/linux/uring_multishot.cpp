@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "uring_multishot.hpp"
+
+#include "../../runtime/diagnostics/warning.hpp"
+#include "../posix/calls.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+namespace coracle::uring {
+
+namespace {
+
+/// What a multishot may have brought before it is asked to end. More comes until it has.
+constexpr std::size_t most_untaken = 64;
+constexpr std::size_t most_untaken_buffers = 8;
+
+/// Whether what has ended a multishot is nothing that somebody has to be told.
+bool ends_well(int error) noexcept {
+    return error == ECANCELED || error == ENOBUFS || error == EINTR || error == EAGAIN;
+}
+
+} // namespace
+
+void multishots::open() noexcept {
+    // Before, one that met a full completion queue could tell a wrong descriptor.
+    can_accept_ = kernel_is_at_least(6, 8);
+}
+
+bool multishots::wants(const operation& asked) noexcept {
+    const detail::multishot& shots = *asked.target().shots;
+    if (!shots.wanted)
+        return false;
+    if (asked.code() == opcode::accept)
+        return can_accept_;
+    if (!asked.arriving() || (shots.armed && shots.armed_pool != shots.pool))
+        return false;
+    const auto& receive = static_cast<const receive_operation&>(asked);
+    return groups_.group_for(receive.pool(), receive.made()) != nullptr;
+}
+
+bool multishots::park(operation& waiting) noexcept {
+    detail::descriptor& target = waiting.target();
+    const bool asked = !target.shots->armed ? arm(waiting) : wants(waiting) ? true : disarm(target);
+    target.shots->parked = asked;
+    return asked;
+}
+
+bool multishots::arm(operation& waiting) noexcept {
+    detail::descriptor& target = waiting.target();
+    detail::multishot& shots = *target.shots;
+    if (waiting.code() == opcode::accept) {
+        shots.armed = requests_.ask_accepts(target);
+    } else {
+        const buffer_pool& pool = static_cast<receive_operation&>(waiting).pool();
+        shots.armed = requests_.ask_receives(target, groups_.group_of(&pool)->number());
+        if (shots.armed)
+            shots.armed_pool = &pool;
+    }
+    return shots.armed;
+}
+
+bool multishots::disarm(detail::descriptor& armed) noexcept {
+    detail::multishot& shots = *armed.shots;
+    shots.ending = shots.ending || requests_.ask_cancel(name_of_multishot(armed));
+    return shots.ending;
+}
+
+bool multishots::take_untaken(operation& asked) noexcept {
+    detail::multishot& shots = *asked.target().shots;
+    if (shots.connections)
+        return !shots.connections->empty() && asked.advance(shots.connections->pop());
+    if (take_untaken_bytes(asked))
+        return true;
+    if (shots.failure != 0 && shots.bytes.empty()) {
+        asked.fail(posix::error_of(std::exchange(shots.failure, 0)));
+        return true;
+    }
+    return false;
+}
+
+bool multishots::take_untaken_bytes(operation& asked) noexcept {
+    detail::received_queue& untaken = asked.target().shots->bytes;
+    while (detail::received_bytes* const first = untaken.first()) {
+        if (asked.arriving()) {
+            untaken.pop();
+            static_cast<receive_operation&>(asked).deliver(first->release());
+            first->give_back();
+            return true;
+        }
+        const std::size_t moved = detail::copy_into(asked, first->left());
+        first->taken += moved;
+        if (first->left().empty()) {
+            untaken.pop();
+            first->give_back();
+        }
+        if (asked.advance(static_cast<std::int64_t>(moved)))
+            return true;
+    }
+    return false;
+}
+
+void multishots::drop_untaken(detail::descriptor& target) noexcept {
+    if (!target.shots)
+        return;
+    detail::multishot& shots = *target.shots;
+    while (shots.connections && !shots.connections->empty())
+        target.opened_by->close(shots.connections->pop());
+    while (detail::received_bytes* const first = shots.bytes.first()) {
+        shots.bytes.pop();
+        first->give_back();
+    }
+    shots.failure = 0;
+}
+
+verdict multishots::take(detail::descriptor& armed, int answer, unsigned flags) noexcept {
+    detail::multishot& shots = *armed.shots;
+    const bool over = !(flags & IORING_CQE_F_MORE);
+    if (over) {
+        shots.armed = false;
+        shots.ending = false;
+    }
+    verdict told = verdict::nothing;
+    if (shots.armed_pool)
+        told = take_bytes(armed, answer, flags);
+    else if (answer >= 0)
+        told = take_connection(armed, answer);
+    if (!over || told != verdict::nothing)
+        return told;
+    if (std::exchange(shots.parked, false))
+        return take_end(*armed.in.active, answer);
+    if (shots.armed_pool && answer < 0 && !ends_well(-answer))
+        shots.failure = -answer;
+    return verdict::nothing;
+}
+
+verdict multishots::take_connection(detail::descriptor& armed, native_handle accepted) noexcept {
+    detail::multishot& shots = *armed.shots;
+    if (std::exchange(shots.parked, false)) {
+        static_cast<void>(armed.in.active->advance(accepted));
+        return verdict::complete;
+    }
+    try {
+        shots.connections->push(accepted);
+    } catch (const std::bad_alloc&) {
+        notice("there was no memory to keep a connection until it is asked for: it was closed");
+        armed.opened_by->close(accepted);
+    }
+    if (shots.armed && shots.connections->size() >= most_untaken)
+        static_cast<void>(disarm(armed)); // the next that comes tries again
+    return verdict::nothing;
+}
+
+verdict multishots::take_bytes(detail::descriptor& armed, int answer, unsigned flags) noexcept {
+    detail::multishot& shots = *armed.shots;
+    if (!(flags & IORING_CQE_F_BUFFER))
+        return verdict::nothing;
+    const auto slot = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+    buffer_group* const group = groups_.group_of(shots.armed_pool);
+    if (!group)
+        return verdict::nothing; // the pool has gone, and has named whoever should have outlived it
+    const auto size = static_cast<std::size_t>(std::max(answer, 0));
+    detail::received_bytes& came = group->take(slot, size);
+    if (answer <= 0) {
+        came.give_back();
+        return verdict::nothing;
+    }
+    shots.bytes.push(came);
+    const bool served = shots.parked && take_untaken_bytes(*armed.in.active);
+    if (served)
+        shots.parked = false;
+    if (shots.armed && shots.bytes.size() >= most_untaken_buffers)
+        static_cast<void>(disarm(armed));
+    return served ? verdict::complete : verdict::nothing;
+}
+
+/// What the end of a multishot means for an operation that waits for it: the answer is not yet the
+/// operation's own.
+verdict multishots::take_end(operation& waiting, int answer) noexcept {
+    if (waiting.arriving() && answer == 0) {
+        static_cast<receive_operation&>(waiting).deliver_end();
+    } else if (answer == -ENOBUFS && waiting.code() != opcode::accept) {
+        if (!waiting.arriving() || !waiting.advance(0))
+            return verdict::ask_again; // with a buffer of its own
+    } else if (answer == -EAGAIN) {
+        if (make_blocking(waiting))
+            return verdict::ask_again;
+    } else if (answer >= 0 || (ends_well(-answer) && answer != -ENOBUFS)) {
+        return verdict::ask_again;
+    } else {
+        waiting.fail(posix::error_of(-answer));
+    }
+    return verdict::complete;
+}
+
+} // namespace coracle::uring

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "uring_requests.hpp"
+
+#include "../../memory/fatal.hpp"
+#include "../posix/calls.hpp"
+#include "provided_buffers.hpp"
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <poll.h>
+
+namespace coracle::uring {
+
+bool make_blocking(operation& started) noexcept {
+    const auto handle = static_cast<int>(started.target().handle);
+    if (const std::error_code error = posix::set_blocking(handle, true)) {
+        started.fail(error);
+        return false;
+    }
+    started.target().non_blocking = false;
+    return true;
+}
+
+void requests::enter(unsigned completions, std::chrono::nanoseconds limit) noexcept {
+    const int failure = ring_.enter(completions, limit);
+    if (failure != 0)
+        detail::fatal(fmt::format("io_uring_enter failed: {}", std::strerror(-failure)));
+}
+
+io_uring_sqe* requests::room() noexcept {
+    io_uring_sqe* free = ring_.request();
+    if (!free) {
+        enter(0, for_ever);
+        free = ring_.request();
+    }
+    return free;
+}
+
+bool requests::ask(operation& started) noexcept {
+    io_uring_sqe* const sqe = room();
+    if (!sqe)
+        return false;
+    fill_in(*sqe, started);
+    io_uring_sqe_set_data64(sqe, name_of(started));
+    return true;
+}
+
+void requests::fill_in(io_uring_sqe& sqe, operation& started) noexcept {
+    const int handle = static_cast<int>(started.target().handle);
+    switch (started.code()) {
+    case opcode::accept:
+        io_uring_prep_accept(&sqe, handle, nullptr, nullptr, SOCK_CLOEXEC);
+        break;
+    case opcode::connect: {
+        auto& connecting = static_cast<connect_operation&>(started);
+        const socklen_t size = posix::to_native(connecting.peer(), connecting.scratch.data());
+        io_uring_prep_connect(&sqe, handle,
+                              reinterpret_cast<const sockaddr*>(connecting.scratch.data()), size);
+        break;
+    }
+    case opcode::read:
+        fill_in_read(sqe, static_cast<transfer_operation&>(started));
+        break;
+    case opcode::write: {
+        auto& write = static_cast<transfer_operation&>(started);
+        io_uring_prep_send(&sqe, handle, write.data(), std::min(write.size(), posix::most_bytes),
+                           MSG_NOSIGNAL | MSG_WAITALL);
+        break;
+    }
+    case opcode::read_vector:
+        io_uring_prep_recvmsg(&sqe, handle,
+                              &posix::message_of(static_cast<vector_operation&>(started)),
+                              static_cast<unsigned>(wait_flags(started)));
+        break;
+    case opcode::write_vector:
+        io_uring_prep_sendmsg(&sqe, handle,
+                              &posix::message_of(static_cast<vector_operation&>(started)),
+                              MSG_NOSIGNAL | MSG_WAITALL);
+        break;
+    }
+}
+
+void requests::fill_in_read(io_uring_sqe& sqe, transfer_operation& read) noexcept {
+    const int handle = static_cast<int>(read.target().handle);
+    if (read.arriving())
+        io_uring_prep_recv(&sqe, handle, &peeked_, 1, MSG_PEEK | wait_flags(read));
+    else
+        io_uring_prep_recv(&sqe, handle, read.data(), std::min(read.size(), posix::most_bytes),
+                           wait_flags(read));
+}
+
+bool requests::ask_poll(const detail::descriptor& polled) noexcept {
+    io_uring_sqe* const sqe = room();
+    if (!sqe)
+        return false;
+    io_uring_prep_poll_multishot(sqe, static_cast<int>(polled.handle), POLLIN | POLLRDHUP);
+    io_uring_sqe_set_data64(sqe, name_of_poll(polled));
+    return true;
+}
+
+bool requests::ask_accepts(const detail::descriptor& listener) noexcept {
+    io_uring_sqe* const sqe = room();
+    if (!sqe)
+        return false;
+    io_uring_prep_multishot_accept(sqe, static_cast<int>(listener.handle), nullptr, nullptr,
+                                   SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, name_of_multishot(listener));
+    return true;
+}
+
+bool requests::ask_receives(const detail::descriptor& stream, std::uint16_t group) noexcept {
+    io_uring_sqe* const sqe = room();
+    if (!sqe)
+        return false;
+    prepare_multishot_receive(*sqe, static_cast<int>(stream.handle), group);
+    io_uring_sqe_set_data64(sqe, name_of_multishot(stream));
+    return true;
+}
+
+bool requests::ask_wake_up(int handle, std::span<std::byte> into) noexcept {
+    io_uring_sqe* const sqe = room();
+    if (!sqe)
+        return false;
+    io_uring_prep_read(sqe, handle, into.data(), static_cast<unsigned>(into.size()), 0);
+    io_uring_sqe_set_data64(sqe, wake_up);
+    return true;
+}
+
+bool requests::ask_cancel(std::uint64_t name) noexcept {
+    io_uring_sqe* const sqe = room();
+    if (!sqe)
+        return false;
+    io_uring_prep_cancel64(sqe, name, 0);
+    io_uring_sqe_set_data64(sqe, nobody);
+    return true;
+}
+
+} // namespace coracle::uring

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// The RIO backend: see rio.cpp. Private.
+#pragma once
+
+#include "iocp.hpp"
+#include "rio_memory.hpp"
+#include <array>
+#include <memory>
+
+namespace coracle {
+
+namespace rio {
+struct stream_queue;
+}
+
+class rio_backend final : public iocp_backend {
+public:
+    rio_backend() = default;
+    ~rio_backend() override;
+
+    /// False, with the reason, where it does not work.
+    [[nodiscard]] bool open_registered(std::string& reason);
+
+    std::string_view name() const noexcept override { return "rio"; }
+
+    network& sockets() noexcept override { return windows::registered_network(); }
+
+    void poll(time_point deadline) override;
+    bool submit(operation& started) noexcept override;
+    void cancel(operation& unwanted) noexcept override;
+    bool forget(detail::descriptor& known) noexcept override;
+    void was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept override;
+    void finish_closing() noexcept override;
+
+private:
+    static constexpr ULONG_PTR key_of_completions = first_free_key;
+    static constexpr DWORD first_capacity = 64; // of the completion queue
+
+    DWORD flags_of_accepted_sockets() const noexcept override { return WSA_FLAG_REGISTERED_IO; }
+
+    void take_packet(ULONG_PTR key) noexcept override;
+
+    [[nodiscard]] bool find_table(std::string& reason);
+    [[nodiscard]] bool make_completion_queue(std::string& reason);
+    [[nodiscard]] bool round_trip(std::string& reason);
+    [[nodiscard]] rio::stream_queue* queue_of(detail::descriptor& target) noexcept;
+    [[nodiscard]] std::unique_ptr<rio::stream_queue> make_queue(SOCKET handle) noexcept;
+    [[nodiscard]] bool make_place() noexcept;
+    [[nodiscard]] bool read(rio::stream_queue& from, operation& wanted) noexcept;
+    [[nodiscard]] bool write(rio::stream_queue& to, operation& wanted) noexcept;
+    [[nodiscard]] DWORD post_receive(rio::stream_queue& from) noexcept;
+    [[nodiscard]] DWORD post_send(rio::stream_queue& to, std::size_t size) noexcept;
+    bool collect() noexcept;
+    void take(const rio::completion& came) noexcept;
+    void let_go(std::unique_ptr<rio::stream_queue> unused, bool closing) noexcept;
+
+    rio::functions functions_ = {};
+    OVERLAPPED packet_room_ = {}; // comes with each packet, and is not looked at
+    rio::completion_queue completions_ = nullptr;
+    DWORD capacity_ = first_capacity;
+    DWORD queues_ = 0;        // each may need two places in the completion queue
+    std::size_t closing_ = 0; // queues of closed sockets, whose requests are not over yet
+    std::size_t requests_ = 0;
+    bool armed_ = false; // a packet will come when there is a completion
+    std::unique_ptr<rio::memory> memory_;
+    std::array<rio::completion, 128> batch_;
+};
+
+namespace detail {
+
+std::unique_ptr<backend> make_rio(const context_options& options, std::string& reason);
+
+} // namespace detail
+
+} // namespace coracle

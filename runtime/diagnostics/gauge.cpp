@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "gauge.hpp"
+
+#include <mutex>
+
+namespace coracle::detail {
+
+namespace {
+
+/// Never destroyed, since static objects may be counted that go later. Not constinit: the mutex of
+/// Windows cannot be.
+std::mutex& tallies_lock() {
+    static std::mutex& lock = *new std::mutex;
+    return lock;
+}
+
+constinit tally* first_tally = nullptr;
+
+} // namespace
+
+tally::tally(tallied what) noexcept : what_(what) {
+    const std::lock_guard guard(tallies_lock());
+    next_ = first_tally;
+    if (next_)
+        next_->previous_ = this;
+    first_tally = this;
+}
+
+tally::~tally() {
+    const std::lock_guard guard(tallies_lock());
+    (previous_ ? previous_->next_ : first_tally) = next_;
+    if (next_)
+        next_->previous_ = previous_;
+}
+
+std::size_t sum_of(tallied what) noexcept {
+    const std::lock_guard guard(tallies_lock());
+    std::size_t sum = 0;
+    for (const tally* each = first_tally; each; each = each->next_) {
+        if (each->what_ == what)
+            sum += each->count();
+    }
+    return sum;
+}
+
+} // namespace coracle::detail

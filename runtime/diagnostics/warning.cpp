@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// The sink is one atomic pointer, so that saying something needs no lock and no initialisation.
+#include "warning.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <fmt/format.h>
+
+namespace coracle {
+
+namespace {
+
+void to_standard_error(std::string_view line) noexcept {
+    std::fprintf(stderr, "coracle: %.*s\n", static_cast<int>(line.size()), line.data());
+}
+
+constinit std::atomic<notice_sink> current_sink = to_standard_error;
+
+} // namespace
+
+notice_sink set_notice_sink(notice_sink sink) noexcept {
+    return current_sink.exchange(sink ? sink : to_standard_error);
+}
+
+void notice(std::string_view line) noexcept {
+    current_sink.load()(line);
+}
+
+void detail::notice_exception(std::string_view what, const std::exception_ptr& lost) noexcept {
+    try {
+        try {
+            std::rethrow_exception(lost);
+        } catch (const std::exception& error) {
+            notice(fmt::format("{}: {}", what, error.what()));
+        } catch (...) {
+            notice(fmt::format("{}: an exception that is not a std::exception", what));
+        }
+    } catch (...) {
+        notice(what); // there was no memory to say more
+    }
+}
+
+detail::lost_failures::~lost_failures() {
+    if (count_ < 2)
+        return;
+    try {
+        notice(fmt::format("{}: {} more", what_, count_ - 1));
+    } catch (...) {
+        notice(what_);
+    }
+}
+
+void detail::lost_failures::add(const std::exception_ptr& lost) noexcept {
+    if (count_++ == 0)
+        notice_exception(what_, lost);
+}
+
+} // namespace coracle

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// holdings, origin and tally: what is held is listed with where it was made, and counted.
+
+#include <coracle/runtime/diagnostics/leaks.hpp>
+#include <coracle/runtime/diagnostics/gauge.hpp>
+#include <coracle/runtime/diagnostics/usage.hpp>
+#include <doctest/doctest.h>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+using namespace coracle;
+
+namespace {
+
+/// Hands out one thing at most.
+class lemon_pool : detail::holder {
+public:
+    void take(origin made = {}) {
+        taken_ = made;
+        leases_.add();
+    }
+
+    void give_back() {
+        taken_.reset();
+        leases_.subtract();
+    }
+
+    void list_holdings(std::vector<holding>& to) const override {
+        if (taken_)
+            to.push_back({"lemon", "the yellow one", *taken_});
+    }
+
+private:
+    std::optional<origin> taken_;
+    detail::tally leases_{detail::tallied::leases};
+};
+
+} // namespace
+
+TEST_CASE("holdings: what is out is listed, for as long as it is out") {
+    CHECK(detail::holdings_of_this_thread().empty());
+    lemon_pool first;
+    lemon_pool second;
+    const unsigned line_of_take = __LINE__ + 1;
+    first.take();
+    {
+        const lemon_pool third;
+        const std::vector<holding> held = detail::holdings_of_this_thread();
+        REQUIRE(held.size() == 1);
+        CHECK(held[0].kind == "lemon");
+        CHECK(held[0].detail == "the yellow one");
+        CHECK(held[0].made.job() == nullptr);
+        if (detail::inspectable) {
+            CHECK(held[0].made.where().line() == line_of_take);
+            CHECK(
+                std::string_view(held[0].made.where().file_name()).ends_with("holdings_test.cpp"));
+        }
+    }
+    second.take();
+    CHECK(detail::holdings_of_this_thread().size() == 2);
+    first.give_back();
+    second.give_back();
+    CHECK(detail::holdings_of_this_thread().empty());
+}
+
+TEST_CASE("holdings: each thread has its own") {
+    lemon_pool here;
+    here.take();
+    std::thread([] {
+        CHECK(detail::holdings_of_this_thread().empty());
+        lemon_pool there;
+        there.take();
+        CHECK(detail::holdings_of_this_thread().size() == 1);
+        there.give_back();
+    }).join();
+    CHECK(detail::holdings_of_this_thread().size() == 1);
+    here.give_back();
+}
+
+TEST_CASE("holdings: an origin knows the job that runs") {
+    detail::job_name name{"lemonade"};
+    detail::present_job = &name;
+    const origin made;
+    detail::present_job = nullptr;
+    if (detail::inspectable)
+        CHECK(std::string_view(made.job()) == "lemonade");
+    else
+        CHECK(made.job() == nullptr);
+}
+
+TEST_CASE("tally: usage can be read while another thread counts") {
+    const std::size_t before = detail::sum_of(detail::tallied::leases);
+    lemon_pool here;
+    here.take();
+    CHECK(detail::sum_of(detail::tallied::leases) == before + 1);
+    std::thread other([] {
+        lemon_pool there;
+        for (int i = 0; i < 1000; ++i) {
+            there.take();
+            there.give_back();
+        }
+    });
+    for (int i = 0; i < 100; ++i) {
+        const std::size_t seen = detail::sum_of(detail::tallied::leases);
+        CHECK(seen >= before + 1);
+        CHECK(seen <= before + 2);
+    }
+    other.join();
+    here.give_back();
+    CHECK(detail::sum_of(detail::tallied::leases) == before);
+}
