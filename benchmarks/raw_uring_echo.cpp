@@ -79,16 +79,17 @@ public:
 
     void give_back(unsigned id) {
         io_uring_buf_ring_add(ring_, data(id), buffer_size, static_cast<unsigned short>(id),
-                              io_uring_buf_ring_mask(buffer_count), static_cast<int>(returned_));
-        ++returned_;
+                              io_uring_buf_ring_mask(buffer_count),
+                              static_cast<int>(remote_frees_));
+        ++remote_frees_;
         ++free_;
     }
 
     void publish() {
-        if (returned_ == 0)
+        if (remote_frees_ == 0)
             return;
-        io_uring_buf_ring_advance(ring_, static_cast<int>(returned_));
-        returned_ = 0;
+        io_uring_buf_ring_advance(ring_, static_cast<int>(remote_frees_));
+        remote_frees_ = 0;
     }
 
     void take(unsigned id, unsigned length) {
@@ -106,7 +107,7 @@ private:
     io_uring_buf_ring* ring_ = nullptr;
     std::byte* bytes_ = nullptr;
     unsigned free_ = 0;
-    unsigned returned_ = 0;
+    unsigned remote_frees_ = 0;
     std::array<held, buffer_count> held_;
 };
 

@@ -82,7 +82,7 @@ std::vector<coracle::time_point> random_deadlines(std::size_t count) {
 task<double> set_and_cancel_timers() {
     constexpr std::size_t pending = 1'000'000;
     const std::vector<coracle::time_point> deadlines = random_deadlines(pending);
-    coracle::timers& wheel = coracle::loop::current().timers();
+    coracle::timer_wheel& wheel = coracle::loop::current().timer_wheel();
     std::vector<idle_timer> waiting(pending);
     for (std::size_t i = 0; i < pending; ++i)
         wheel.add(waiting[i], deadlines[i]);

@@ -63,16 +63,16 @@ bool backend::start(operation& started) noexcept {
         started.fail(std::make_error_code(std::errc::device_or_resource_busy));
         return false;
     }
-    detail::lane& lane = started.lane();
-    if (!lane.idle()) {
+    detail::io_queue& io_queue = started.io_queue();
+    if (!io_queue.idle()) {
         if (is_read(started.code())) {
             started.fail(std::make_error_code(std::errc::device_or_resource_busy));
             return false;
         }
-        lane.waiting.push(started);
+        io_queue.waiting.push(started);
         return true;
     }
-    lane.active = &started;
+    io_queue.active = &started;
     const bool taken = submit(started);
     if (started.starved())
         static_cast<receive_operation&>(started).wait_for_buffer();
@@ -80,7 +80,7 @@ bool backend::start(operation& started) noexcept {
         in_flight_.add();
         return true;
     }
-    lane.active = nullptr;
+    io_queue.active = nullptr;
     return false;
 }
 
@@ -94,10 +94,10 @@ void backend::retire(operation& over) noexcept {
         return static_cast<receive_operation&>(over).wait_for_buffer();
     in_flight_.subtract();
     detail::descriptor& target = over.target();
-    detail::lane& lane = over.lane();
-    lane.active = nullptr;
+    detail::io_queue& io_queue = over.io_queue();
+    io_queue.active = nullptr;
     over.complete();
-    while (operation* const next = lane.waiting.pop()) {
+    while (operation* const next = io_queue.waiting.pop()) {
         if (start(*next))
             return;
         next->complete();
@@ -109,13 +109,13 @@ void backend::retire(operation& over) noexcept {
 void backend::refuse(operation& unsupported, std::string_view why) noexcept {
     const std::uint32_t bit = 1U << static_cast<unsigned>(unsupported.code());
     if (!(std::exchange(refused_, refused_ | bit) & bit))
-        notice(fmt::format("the backend {} does not support {} on descriptor {}: {}", name(),
-                           to_string(unsupported.code()), unsupported.target().handle, why));
+        warning(fmt::format("the backend {} does not support {} on descriptor {}: {}", name(),
+                            to_string(unsupported.code()), unsupported.target().handle, why));
     unsupported.fail(std::make_error_code(std::errc::operation_not_supported));
 }
 
 void backend::stop(operation& unwanted) noexcept {
-    if (unwanted.lane().waiting.remove(unwanted)) {
+    if (unwanted.io_queue().waiting.remove(unwanted)) {
         unwanted.fail(detail::cancelled_code());
         unwanted.complete();
         return;
@@ -126,8 +126,8 @@ void backend::stop(operation& unwanted) noexcept {
 void backend::close(detail::descriptor& closed) noexcept {
     closed.closing = true;
     ++closing_;
-    for (detail::lane* const lane : {&closed.in, &closed.out}) {
-        while (operation* const waiting = lane->waiting.pop()) {
+    for (detail::io_queue* const io_queue : {&closed.in, &closed.out}) {
+        while (operation* const waiting = io_queue->waiting.pop()) {
             waiting->fail(detail::cancelled_code());
             waiting->complete();
         }
@@ -141,15 +141,15 @@ void backend::close(detail::descriptor& closed) noexcept {
 }
 
 void backend::close_idle(detail::descriptor& closed) noexcept {
-    if (!forget(closed))
+    if (!unregister(closed))
         return;
     --closing_;
-    const detail::pin kept(&closed);
+    const detail::descriptor_ref kept(&closed);
     unlink(closed);
     closed.opened_by->close(std::exchange(closed.handle, no_handle));
 }
 
-void backend::forgotten(detail::descriptor& known) noexcept {
+void backend::on_unregistered(detail::descriptor& known) noexcept {
     if (known.closing && known.idle())
         close_idle(known);
 }
@@ -158,21 +158,21 @@ void backend::retry_closing() noexcept {
     detail::descriptor* following = nullptr;
     for (detail::descriptor* each = first_; each; each = following) {
         following = each->next;
-        forgotten(*each);
+        on_unregistered(*each);
     }
 }
 
-void backend::list_sockets(std::vector<holding>& to) const {
+void backend::list_sockets(std::vector<leak>& to) const {
     for (const detail::descriptor* each = first_; each; each = each->next) {
         if (!each->closing)
-            to.push_back({"socket", words_for(*each), each->made});
+            to.push_back({"socket", describe(*each), each->where});
     }
     detail::list_unused(*this, to);
 }
 
 void backend::attach(detail::descriptor& added) noexcept {
     detail::note_used(added);
-    ++added.pins;
+    ++added.refs;
     added.owner = this;
     added.previous = nullptr;
     added.next = first_;
@@ -188,12 +188,12 @@ void backend::unlink(detail::descriptor& known) noexcept {
         known.next->previous = known.previous;
     known.owner = nullptr;
     descriptors_.subtract();
-    --known.pins; // the caller has one
+    --known.refs; // the caller has one
 }
 
 void backend::detach(detail::descriptor& known) noexcept {
-    const detail::pin kept(&known);
-    forget_now(known);
+    const detail::descriptor_ref kept(&known);
+    unregister_now(known);
     unlink(known);
 }
 

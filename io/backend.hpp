@@ -2,15 +2,15 @@
 //
 // backend: the driver of a loop that also knows a kernel's way of doing operations.
 //
-// What all backends share is here: whose turn it is in a lane, and when a descriptor may be closed.
-// A kernel's part is four functions. `submit` and `cancel` never resume anything; when the kernel
-// has finished with an operation, the backend advances or fails it and calls `retire`.
+// What all backends share is here: whose turn it is in an io_queue, and when a descriptor may be
+// closed. A kernel's part is four functions. `submit` and `cancel` never resume anything; when the
+// kernel has finished with an operation, the backend advances or fails it and calls `retire`.
 #pragma once
 
-#include "buffer_registrar.hpp"
-#include "../runtime/diagnostics/leaks.hpp"
 #include "../runtime/diagnostics/gauge.hpp"
+#include "../runtime/diagnostics/leaks.hpp"
 #include "../runtime/driver.hpp"
+#include "buffer_registrar.hpp"
 #include "descriptor.hpp"
 #include "operation.hpp"
 #include <cstddef>
@@ -35,19 +35,19 @@ struct backend : driver {
     /// Makes memory known to this kernel in advance; null if it knows nothing of the kind.
     [[nodiscard]] virtual buffer_registrar* registrar() noexcept { return nullptr; }
 
-    /// Takes an operation that is active in its lane. False if it is complete already.
+    /// Takes an operation that is active in its io_queue. False if it is complete already.
     [[nodiscard]] virtual bool submit(operation& started) noexcept = 0;
 
     /// Asks for the end of an operation that `submit` has taken. Cannot fail and is never dropped.
     virtual void cancel(operation& unwanted) noexcept = 0;
 
     /// A descriptor without operations is about to be closed. False if the kernel still knows of
-    /// it: then the backend calls `forgotten` once it does not.
-    [[nodiscard]] virtual bool forget(detail::descriptor&) noexcept { return true; }
+    /// it: then the backend calls `on_unregistered` once it does not.
+    [[nodiscard]] virtual bool unregister(detail::descriptor&) noexcept { return true; }
 
     /// The same, but at once. Not called while completions are collected.
-    virtual void forget_now(detail::descriptor& known) noexcept {
-        static_cast<void>(forget(known));
+    virtual void unregister_now(detail::descriptor& known) noexcept {
+        static_cast<void>(unregister(known));
     }
 
     /// Nobody wants the multishot of a descriptor any more: the kernel need not bring more.
@@ -96,7 +96,7 @@ struct backend : driver {
     void detach_all() noexcept;
 
     /// Adds every open socket that was used here, or made here and not used yet.
-    void list_sockets(std::vector<holding>& to) const;
+    void list_sockets(std::vector<leak>& to) const;
 
     /// How many descriptors have no socket any more and are not closed yet.
     [[nodiscard]] std::size_t closing() const noexcept { return closing_; }
@@ -108,18 +108,19 @@ struct backend : driver {
 protected:
     backend() = default;
 
-    /// An operation taken by `submit` is over: its job becomes ready, and the next one in its lane
-    /// has its turn.
+    /// An operation taken by `submit` is over: its job becomes ready, and the next one in its
+    /// io_queue has its turn.
     void retire(operation& over) noexcept;
 
     /// For `submit`: this kernel cannot do it. Fails the operation with operation_not_supported,
     /// and says once for each kind of operation which backend refused what, and why.
     void refuse(operation& unsupported, std::string_view why) noexcept;
 
-    /// The kernel does not know of this descriptor any more: what `forget` could not do at once.
-    void forgotten(detail::descriptor& known) noexcept;
+    /// The kernel does not know of this descriptor any more: what `unregister` could not do at
+    /// once.
+    void on_unregistered(detail::descriptor& known) noexcept;
 
-    /// Asks `forget` again for all that are being closed and wait for nothing else.
+    /// Asks `unregister` again for all that are being closed and wait for nothing else.
     void retry_closing() noexcept;
 
 private:
@@ -128,10 +129,10 @@ private:
     void close_idle(detail::descriptor& closed) noexcept;
 
     detail::descriptor* first_ = nullptr;
-    detail::tally descriptors_{detail::tallied::sockets};
+    detail::gauge descriptors_{detail::gauge_kind::sockets};
     std::size_t closing_ = 0;
-    detail::tally in_flight_{detail::tallied::operations}; // taken by `submit` and not retired
-    std::uint32_t refused_ = 0;                            // a bit for each opcode that was
+    detail::gauge in_flight_{detail::gauge_kind::operations}; // taken by `submit` and not retired
+    std::uint32_t refused_ = 0;                               // a bit for each opcode that was
 };
 
 namespace detail {

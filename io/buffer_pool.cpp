@@ -7,8 +7,8 @@
 
 #include "../memory/fatal.hpp"
 #include "../memory/page.hpp"
-#include "../runtime/diagnostics/describe.hpp"
 #include "../memory/sanitize.hpp"
+#include "../runtime/diagnostics/describe.hpp"
 
 #include <fmt/format.h>
 #include <stdexcept>
@@ -26,11 +26,11 @@ constexpr std::size_t rounded_up(std::size_t bytes, std::size_t multiple) noexce
 
 /// The size of a buffer, once it is clear that so many of them can be counted and mapped.
 std::size_t checked_buffer_bytes(std::size_t buffers, std::size_t buffer_bytes) {
-    constexpr std::size_t most_bytes = ~std::size_t{0} / 4;
-    constexpr std::size_t most_buffers = ~std::uint32_t{0};
+    constexpr std::size_t max_bytes = ~std::size_t{0} / 4;
+    constexpr std::size_t max_buffers = ~std::uint32_t{0};
     if (buffers == 0 || buffer_bytes == 0)
         throw std::invalid_argument("a buffer_pool has at least one buffer of at least one byte");
-    if (buffers >= most_buffers || buffer_bytes > most_bytes / buffers)
+    if (buffers >= max_buffers || buffer_bytes > max_bytes / buffers)
         throw std::invalid_argument(
             fmt::format("a buffer_pool of {} times {} bytes is too large", buffers, buffer_bytes));
     return rounded_up(buffer_bytes, cache_line_bytes);
@@ -50,9 +50,9 @@ buffer_pool::mapping::~mapping() {
 }
 
 buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes, registration when,
-                         origin made)
+                         creation_site where)
     : buffer_bytes_(checked_buffer_bytes(buffers, buffer_bytes)), slots_(buffers),
-      memory_(buffers * buffer_bytes_), made_(made) {
+      memory_(buffers * buffer_bytes_), where_(where) {
     for (std::uint32_t index = 0; index + 1 < buffers; ++index)
         slots_[index].next_free = index + 1;
     buffer_registrar* const registrar = buffer_registrar::current();
@@ -63,29 +63,29 @@ buffer_pool::buffer_pool(std::size_t buffers, std::size_t buffer_bytes, registra
 buffer_pool::~buffer_pool() {
     if (first_waiting_)
         detail::fatal("a buffer_pool was destroyed while somebody waits for a buffer of it");
-    if (promised_ != 0)
+    if (users_ != 0)
         detail::fatal(
             fmt::format("a buffer_pool, made in {}, was destroyed while {} streams receive into it",
-                        detail::words_for(made_), promised_));
+                        detail::describe(where_), users_));
     while (first_borrower_)
-        first_borrower_->pool_goes();
+        first_borrower_->on_pool_destroyed();
     if (leased() != 0)
         name_leases();
 }
 
 /// Stops the program with the places where the leases were taken.
 void buffer_pool::name_leases() const {
-    std::vector<origin> origins;
+    std::vector<creation_site> sites;
     for (const slot& each : slots_) {
         if (each.taken)
-            origins.push_back(each.taken_by);
+            sites.push_back(each.taken_by);
     }
     detail::fatal(fmt::format(
         "a buffer_pool, made in {}, was destroyed with {} of its {} buffers leased: {}",
-        detail::words_for(made_), leased(), size(), detail::words_for_all(origins, "taken")));
+        detail::describe(where_), leased(), size(), detail::describe_all(sites, "taken")));
 }
 
-void buffer_pool::list_holdings(std::vector<holding>& to) const {
+void buffer_pool::list_leaks(std::vector<leak>& to) const {
     for (const slot& each : slots_) {
         if (each.taken)
             to.push_back({"lease of a buffer_pool", fmt::format("buffer {}", &each - slots_.data()),
@@ -93,15 +93,15 @@ void buffer_pool::list_holdings(std::vector<holding>& to) const {
     }
 }
 
-buffer_lease buffer_pool::try_lease(origin taken) noexcept {
+buffer_lease buffer_pool::try_lease(creation_site where) noexcept {
     if (first_free_ == none)
         return {};
     const std::uint32_t index = first_free_;
     first_free_ = slots_[index].next_free;
-    return lend(index, taken);
+    return lend(index, where);
 }
 
-buffer_lease buffer_pool::lend(std::uint32_t index, const origin& to) noexcept {
+buffer_lease buffer_pool::lend(std::uint32_t index, const creation_site& to) noexcept {
     slot& lent = slots_[index];
     lent.taken = true;
     lent.taken_by = to;
@@ -119,7 +119,7 @@ void buffer_pool::take_back(std::uint32_t index) noexcept {
                                     buffer_bytes_);
     if (buffer_waiter* const waiting = first_waiting_) {
         stop_waiting(*waiting);
-        return waiting->granted(lend(index, waiting->taken_));
+        return waiting->on_buffer(lend(index, waiting->where_));
     }
     returned.next_free = first_free_;
     first_free_ = index;

@@ -16,9 +16,9 @@
 // of it happens on one thread.
 #pragma once
 
-#include "buffer_registrar.hpp"
-#include "../runtime/diagnostics/leaks.hpp"
 #include "../runtime/diagnostics/gauge.hpp"
+#include "../runtime/diagnostics/leaks.hpp"
+#include "buffer_registrar.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -41,20 +41,20 @@ public:
 
     /// Here is a buffer, and this waiter is in the queue no more. It is called from where another
     /// lease goes, so it resumes nothing. It may drop what it is given.
-    virtual void granted(buffer_lease given) noexcept = 0;
+    virtual void on_buffer(buffer_lease given) noexcept = 0;
 
 protected:
-    explicit buffer_waiter(const origin& taken) noexcept : taken_(taken) {}
+    explicit buffer_waiter(const creation_site& where) noexcept : where_(where) {}
 
     ~buffer_waiter() = default;
 
     /// Where the lease counts as taken, and by whom.
-    [[nodiscard]] const origin& taken() const noexcept { return taken_; }
+    [[nodiscard]] const creation_site& where() const noexcept { return where_; }
 
 private:
     friend class buffer_pool;
 
-    origin taken_;
+    creation_site where_;
     buffer_waiter* next_ = nullptr;
     buffer_waiter* previous_ = nullptr;
 };
@@ -70,7 +70,7 @@ public:
     buffer_borrower& operator=(const buffer_borrower&) = delete;
 
     /// The pool is about to go: lets go of its leases, and has itself removed.
-    virtual void pool_goes() noexcept = 0;
+    virtual void on_pool_destroyed() noexcept = 0;
 
 protected:
     buffer_borrower() = default;
@@ -83,7 +83,7 @@ private:
     buffer_borrower* previous_ = nullptr;
 };
 
-class buffer_pool final : detail::holder {
+class buffer_pool final : detail::leak_source {
 public:
     /// Maps `buffers` times `buffer_bytes`, the latter rounded up to a multiple of 64. The mapping
     /// begins with a page; so does each buffer if its size is a multiple of the page size.
@@ -93,20 +93,20 @@ public:
     /// cost     a page takes memory from when it is first touched, or all from when it is
     /// registered
     explicit buffer_pool(std::size_t buffers = 64, std::size_t buffer_bytes = 4096,
-                         registration when = registration::where_useful, origin made = {});
+                         registration when = registration::where_useful, creation_site where = {});
 
     ~buffer_pool();
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
 
     /// A buffer, at once; an empty lease if all are leased.
-    [[nodiscard]] buffer_lease try_lease(origin taken = {}) noexcept;
+    [[nodiscard]] buffer_lease try_lease(creation_site where = {}) noexcept;
 
     /// Awaitable: a buffer, as soon as there is one for it. Those who wait are served in order.
     /// Declared here and defined in io/lease.hpp, since this folder knows no coroutine.
     ///
     /// errors   operation_canceled
-    [[nodiscard]] lease_operation lease(origin taken = {}) noexcept;
+    [[nodiscard]] lease_operation lease(creation_site where = {}) noexcept;
 
     /// How many buffers there are, of how many bytes each.
     [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
@@ -136,10 +136,10 @@ public:
     void add(buffer_borrower& borrower) noexcept;
     void remove(buffer_borrower& borrower) noexcept;
 
-    /// Someone will ask for buffers now and then: the pool must not go before `forgo`.
-    void promise() noexcept { ++promised_; }
+    /// Someone will ask for buffers now and then: the pool must not go before `remove_user`.
+    void add_user() noexcept { ++users_; }
 
-    void forgo() noexcept { --promised_; }
+    void remove_user() noexcept { --users_; }
 
 private:
     friend class buffer_lease;
@@ -163,16 +163,16 @@ private:
     struct slot {
         std::uint32_t next_free = none;
         bool taken = false;
-        origin taken_by; // if it is
+        creation_site taken_by; // if it is
     };
 
-    [[nodiscard]] buffer_lease lend(std::uint32_t index, const origin& to) noexcept;
+    [[nodiscard]] buffer_lease lend(std::uint32_t index, const creation_site& to) noexcept;
     void take_back(std::uint32_t index) noexcept;
     [[noreturn]] void name_leases() const;
-    void list_holdings(std::vector<holding>& to) const override;
+    void list_leaks(std::vector<leak>& to) const override;
 
     std::size_t buffer_bytes_;
-    detail::tally leases_{detail::tallied::leases};
+    detail::gauge leases_{detail::gauge_kind::leases};
     std::vector<slot> slots_;
     mapping memory_;
     buffer_registration registered_; // goes before the memory does
@@ -180,8 +180,8 @@ private:
     buffer_waiter* first_waiting_ = nullptr;
     buffer_waiter* last_waiting_ = nullptr;
     buffer_borrower* first_borrower_ = nullptr;
-    std::size_t promised_ = 0;
-    origin made_;
+    std::size_t users_ = 0;
+    creation_site where_;
 };
 
 /// The right to one buffer of a pool, or to none. Like a span it refers to bytes that can be

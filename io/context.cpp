@@ -19,7 +19,7 @@ namespace coracle {
 namespace {
 
 /// A server that leaks its sessions leaks many, and the first ones tell where.
-constexpr std::size_t most_reported = 32;
+constexpr std::size_t max_reported = 32;
 
 constinit thread_local context* context_of_this_thread = nullptr;
 
@@ -62,7 +62,7 @@ std::unique_ptr<backend> make_best(const context_options& options, std::string& 
                 reason = passed_over;
                 static std::atomic<bool> said = false; // a program may have a context on each core
                 if (!said.exchange(true))
-                    notice(fmt::format("using {}: {}", kind.name, passed_over));
+                    warning(fmt::format("using {}: {}", kind.name, passed_over));
             }
             return made;
         }
@@ -80,8 +80,7 @@ std::unique_ptr<backend> make_backend(const context_options& options, std::strin
 } // namespace
 
 context::context(const context_options& options)
-    : reports_(options.report_holdings), backend_(make_backend(options, reason_)),
-      loop_(*backend_) {
+    : reports_(options.report_leaks), backend_(make_backend(options, reason_)), loop_(*backend_) {
     context_of_this_thread = this;
     backend::set_current(backend_.get());
 }
@@ -90,7 +89,7 @@ context::~context() {
     finish_closing();
     backend_->return_buffers();
     if (detail::inspectable && reports_)
-        report_holdings();
+        report_leaks();
     backend_->detach_all();
     backend::set_current(nullptr);
     context_of_this_thread = nullptr;
@@ -102,23 +101,23 @@ context& context::current() {
     return *context_of_this_thread;
 }
 
-std::vector<holding> context::still_held() const {
-    std::vector<holding> held = detail::holdings_of_this_thread();
+std::vector<leak> context::leaks() const {
+    std::vector<leak> held = detail::leaks_of_this_thread();
     backend_->list_sockets(held);
-    std::erase_if(held, [](const holding& each) { return !each.made.job(); });
+    std::erase_if(held, [](const leak& each) { return !each.where.job(); });
     return held;
 }
 
-void context::report_holdings() noexcept {
+void context::report_leaks() noexcept {
     try {
-        std::vector<holding> held = still_held();
+        std::vector<leak> held = leaks();
         loop_.end_posting(held);
-        for (std::size_t i = 0; i < std::min(held.size(), most_reported); ++i)
-            notice(to_string(held[i]));
-        if (held.size() > most_reported)
-            notice(fmt::format("still held at the end: {} more", held.size() - most_reported));
+        for (std::size_t i = 0; i < std::min(held.size(), max_reported); ++i)
+            warning(to_string(held[i]));
+        if (held.size() > max_reported)
+            warning(fmt::format("still held at the end: {} more", held.size() - max_reported));
     } catch (...) {
-        notice("there is no memory to say what is still held at the end");
+        warning("there is no memory to say what is still held at the end");
     }
 }
 

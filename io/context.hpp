@@ -29,9 +29,9 @@ struct context_options {
     /// limits. Any number of operations may be under way whatever the size.
     unsigned ring_entries = 0;
 
-    /// Whether the end of the context names what is still held: see `context::still_held`. Not
+    /// Whether the end of the context names what is still held: see `context::leaks`. Not
     /// wanted where a socket that a job has made is meant to outlive the context.
-    bool report_holdings = true;
+    bool report_leaks = true;
 };
 
 /// A loop with a backend, on the thread that makes it. One at a time on a thread.
@@ -60,7 +60,7 @@ public:
     [[nodiscard]] const std::string& backend_reason() const noexcept { return reason_; }
 
     /// A way to reach this context's loop from other threads.
-    [[nodiscard]] coracle::remote remote() const noexcept { return loop_.remote(); }
+    [[nodiscard]] loop_handle handle() const noexcept { return loop_.handle(); }
 
     /// Operations that a kernel has and has not finished.
     [[nodiscard]] std::size_t operations_in_flight() const noexcept;
@@ -72,12 +72,12 @@ public:
     /// leases of a buffer_pool, objects of an object_pool. In the middle of a run that is what the
     /// program is at; after the end of the last one, what it has forgotten.
     ///
-    /// When the context ends, each becomes a notice that names what it is, where it was made and by
-    /// which job, and so does each function that was posted and never run. It is not asked at
+    /// When the context ends, each becomes a warning that names what it is, where it was made and
+    /// by which job, and so does each function that was posted and never run. It is not asked at
     /// the end of every `run`, since another one may follow. What was made outside of any job, such
     /// as a listener that `main` has bound, is its maker's own and never named. Nor is
     /// anything in a build with CORACLE_INSPECT=OFF, which knows no makers.
-    [[nodiscard]] std::vector<holding> still_held() const;
+    [[nodiscard]] std::vector<leak> leaks() const;
 
 private:
     /// What is being closed when the last job has ended is closed before `run` returns.
@@ -95,7 +95,7 @@ private:
     };
 
     void finish_closing() noexcept;
-    void report_holdings() noexcept;
+    void report_leaks() noexcept;
 
     bool reports_;
     std::string reason_;

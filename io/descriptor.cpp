@@ -55,8 +55,8 @@ void operation_queue::unlink_after(operation& before) noexcept {
         last_ = gone == &before ? nullptr : &before;
 }
 
-descriptor::descriptor(native_handle opened, network& by, origin by_whom) noexcept
-    : handle(opened), opened_by(&by), made(by_whom) {}
+descriptor::descriptor(native_handle opened, network& by, creation_site by_whom) noexcept
+    : handle(opened), opened_by(&by), where(by_whom) {}
 
 descriptor::~descriptor() = default;
 
@@ -79,7 +79,7 @@ static std::string told_address(std::string_view which, const descriptor& named,
     }
 }
 
-std::string words_for(const descriptor& named) {
+std::string describe(const descriptor& named) {
     std::string told = told_address("peer", named, &network::peer_address);
     if (told.empty()) // a listener, or a connection that is still being made
         told = told_address("local", named, &network::local_address);

@@ -2,16 +2,16 @@
 //
 // descriptor: a handle and what is known of it, in a place of its own that does not move.
 //
-// A socket object owns one and may be moved; operations and kernels refer to it. It has two lanes,
-// one for each direction, and at most one operation in a lane is with the kernel: so two writes
-// never interleave, and closing knows what is still under way. A descriptor whose socket is gone
-// lives on, closing, until its last operation has retired; only then is the handle closed, so no
-// operation can meet a recycled one.
+// A socket object owns one and may be moved; operations and kernels refer to it. It has two queues,
+// one for each direction, and at most one operation in an io_queue is with the kernel: so two
+// writes never interleave, and closing knows what is still under way. A descriptor whose socket is
+// gone lives on, closing, until its last operation has retired; only then is the handle closed, so
+// no operation can meet a recycled one.
 #pragma once
 
 #include "../runtime/diagnostics/creation_site.hpp"
-#include "windows/native_storage.hpp"
 #include "network.hpp"
+#include "windows/native_storage.hpp"
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -48,17 +48,17 @@ private:
 };
 
 /// The operations of one direction: one that is under way, and those that wait for their turn.
-struct lane {
+struct io_queue {
     [[nodiscard]] bool idle() const noexcept { return !active; }
 
     operation* active = nullptr;
     operation_queue waiting;
 };
 
-/// Lives for as long as a pin holds it: the socket has one, and each operation made for it, so that
-/// an operation that is awaited late finds a closed descriptor and not a freed one.
+/// Lives for as long as a descriptor_ref holds it: the socket has one, and each operation made for
+/// it, so that an operation that is awaited late finds a closed descriptor and not a freed one.
 struct descriptor {
-    descriptor(native_handle opened, network& by, origin made) noexcept;
+    descriptor(native_handle opened, network& by, creation_site where) noexcept;
     ~descriptor();
 
     descriptor(const descriptor&) = delete;
@@ -77,16 +77,16 @@ struct descriptor {
     backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
     descriptor* next = nullptr;
     descriptor* previous = nullptr;   // among those of its owner
-    lane in;                          // read, accept
-    lane out;                         // write, connect
+    io_queue in;                      // read, accept
+    io_queue out;                     // write, connect
     std::unique_ptr<multishot> shots; // if it has ever been wanted
-    [[no_unique_address]] descriptor_room room;
+    [[no_unique_address]] descriptor_storage storage;
 
     // Where the socket was made, and where it is listed until it is used: see unused_sockets.hpp.
-    [[no_unique_address]] origin made;
+    [[no_unique_address]] creation_site where;
     std::atomic<backend*> unused_in = nullptr;
 
-    std::uint32_t pins = 0;
+    std::uint32_t refs = 0;
     bool closing = false;         // the socket is gone, operations are not
     bool write_cut_short = false; // a part of a write went out, and the rest never will
     bool write_ended = false;     // by shutdown: the connection can then end without a reset
@@ -97,36 +97,36 @@ struct descriptor {
     bool non_blocking = false;
     bool readable = true; // unless the kernel said otherwise
     bool writable = true;
-    bool hung_up = false;     // the end of the stream is near: a short read does not mean empty
-    bool read_before = false; // it is worth while to be told when it is readable again
-    bool read_parked = false; // its read waits for that, and is not with the kernel
-    bool forgetting = false;  // being registered is about to end
+    bool hung_up = false;       // the end of the stream is near: a short read does not mean empty
+    bool read_before = false;   // it is worth while to be told when it is readable again
+    bool read_parked = false;   // its read waits for that, and is not with the kernel
+    bool unregistering = false; // being registered is about to end
 };
 
 /// As "descriptor 7, peer 127.0.0.1:4000": with the address of the peer, or its own without one.
-[[nodiscard]] std::string words_for(const descriptor& named);
+[[nodiscard]] std::string describe(const descriptor& named);
 
 /// Holds a descriptor.
-class pin {
+class descriptor_ref {
 public:
-    pin() noexcept = default;
+    descriptor_ref() noexcept = default;
 
-    explicit pin(descriptor* held) noexcept : held_(held) {
+    explicit descriptor_ref(descriptor* held) noexcept : held_(held) {
         if (held_)
-            ++held_->pins;
+            ++held_->refs;
     }
 
-    pin(const pin& other) noexcept : pin(other.held_) {}
+    descriptor_ref(const descriptor_ref& other) noexcept : descriptor_ref(other.held_) {}
 
-    pin(pin&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+    descriptor_ref(descriptor_ref&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
 
-    pin& operator=(pin other) noexcept {
+    descriptor_ref& operator=(descriptor_ref other) noexcept {
         std::swap(held_, other.held_);
         return *this;
     }
 
-    ~pin() {
-        if (held_ && --held_->pins == 0)
+    ~descriptor_ref() {
+        if (held_ && --held_->refs == 0)
             delete held_;
     }
 

@@ -31,10 +31,10 @@ std::string dump() {
     return to_string(seen) + to_string(seen.usage());
 }
 
-task<> dump_on(int signal, std::function<void(std::string_view)> sink, origin made) {
+task<> dump_on(int signal, std::function<void(std::string_view)> sink, creation_site where) {
     if (!sink)
         sink = write_to_standard_error;
-    return dump_at_each(std::make_unique<signal_set>(std::initializer_list<int>{signal}, made),
+    return dump_at_each(std::make_unique<signal_set>(std::initializer_list<int>{signal}, where),
                         std::move(sink));
 }
 

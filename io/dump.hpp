@@ -22,6 +22,6 @@ namespace coracle {
 ///
 /// errors   operation_canceled; what `sink` throws; from the call as signal_set
 [[nodiscard]] task<> dump_on(int signal, std::function<void(std::string_view)> sink = {},
-                             origin made = {});
+                             creation_site where = {});
 
 } // namespace coracle

@@ -4,21 +4,21 @@
 // coroutine. Cancelling leaves the queue; a buffer that came before is given, not lost.
 #pragma once
 
-#include "buffer_pool.hpp"
 #include "../runtime/job.hpp"
 #include "../runtime/result.hpp"
+#include "buffer_pool.hpp"
 #include <utility>
 
 namespace coracle {
 
 /// The awaitable of buffer_pool::lease. Gives a buffer_lease that has a buffer.
-class [[nodiscard]] lease_operation final : public leaf, buffer_waiter {
+class [[nodiscard]] lease_operation final : public awaiter, buffer_waiter {
 public:
-    lease_operation(buffer_pool& from, const origin& taken) noexcept
-        : leaf("lease"), buffer_waiter(taken), pool_(&from) {}
+    lease_operation(buffer_pool& from, const creation_site& where) noexcept
+        : awaiter("lease"), buffer_waiter(where), pool_(&from) {}
 
     lease_operation(lease_operation&& idle) noexcept
-        : leaf(idle), buffer_waiter(idle.taken()), pool_(idle.pool_) {}
+        : awaiter(idle), buffer_waiter(idle.where()), pool_(idle.pool_) {}
 
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
@@ -27,9 +27,9 @@ public:
         detail::promise_base& frame = awaiting.promise();
         cancelled_ = frame.owner->cancelled();
         if (!cancelled_)
-            lease_ = pool_->try_lease(taken());
+            lease_ = pool_->try_lease(where());
         if (cancelled_ || lease_)
-            return frame.owner->gives_way(frame);
+            return frame.owner->should_yield(frame);
         pool_->wait(*this);
         begin(frame);
         return true;
@@ -51,7 +51,7 @@ public:
     }
 
 private:
-    void granted(buffer_lease given) noexcept override {
+    void on_buffer(buffer_lease given) noexcept override {
         lease_ = std::move(given);
         wake();
     }
@@ -61,8 +61,8 @@ private:
     bool cancelled_ = false;
 };
 
-inline lease_operation buffer_pool::lease(origin taken) noexcept {
-    return lease_operation(*this, taken);
+inline lease_operation buffer_pool::lease(creation_site where) noexcept {
+    return lease_operation(*this, where);
 }
 
 } // namespace coracle

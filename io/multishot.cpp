@@ -46,7 +46,7 @@ std::size_t copy_into(operation& read, std::span<const std::byte> bytes) noexcep
         std::memcpy(single.data(), bytes.data(), size);
         return size;
     }
-    std::array<vector_operation::part, vector_operation::most_parts> parts;
+    std::array<vector_operation::part, vector_operation::max_parts> parts;
     const std::size_t used = static_cast<vector_operation&>(read).remaining(parts);
     std::size_t copied = 0;
     for (std::size_t i = 0; i < used && copied < bytes.size(); ++i) {
@@ -79,7 +79,7 @@ void multishot::operator delete(void* block, std::size_t bytes) noexcept {
     deallocate_frame(block, bytes);
 }
 
-multishot_use::multishot_use(pin target, buffer_pool* into)
+multishot_use::multishot_use(descriptor_ref target, buffer_pool* into)
     : target_(std::move(target)), into_(into) {
     if (!target_ || !target_->open())
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor),
@@ -94,16 +94,16 @@ multishot_use::multishot_use(pin target, buffer_pool* into)
     target_->shots->wanted = true;
     target_->shots->pool = into_;
     if (into_)
-        into_->promise();
+        into_->add_user();
 }
 
 void multishot_use::end() noexcept {
-    const pin ended = std::move(target_);
+    const descriptor_ref ended = std::move(target_);
     if (!ended)
         return;
     ended->shots->wanted = false;
     if (into_)
-        into_->forgo();
+        into_->remove_user();
     if (!ended->owner)
         return;
     if (ended->owner != backend::current())

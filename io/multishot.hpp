@@ -84,7 +84,7 @@ struct multishot {
     bool wanted = false; // somebody has said that there will be more than one
     bool armed = false;  // the kernel has the request
     bool ending = false; // and has been asked to end it
-    bool parked = false; // the operation of the inbound lane waits for what it brings
+    bool parked = false; // the operation of the inbound io_queue waits for what it brings
 
     int failure = 0; // of a stream: what has ended it, and was told nobody yet
 
@@ -102,7 +102,7 @@ public:
 
     /// Throws std::system_error: device_or_resource_busy if there is another one,
     /// bad_file_descriptor if it is closed.
-    explicit multishot_use(pin target, buffer_pool* into = nullptr);
+    explicit multishot_use(descriptor_ref target, buffer_pool* into = nullptr);
 
     multishot_use(multishot_use&& other) noexcept = default;
 
@@ -117,7 +117,7 @@ public:
 
     ~multishot_use() { end(); }
 
-    [[nodiscard]] const pin& target() const noexcept { return target_; }
+    [[nodiscard]] const descriptor_ref& target() const noexcept { return target_; }
 
     [[nodiscard]] buffer_pool& into() const noexcept { return *into_; }
 
@@ -125,7 +125,7 @@ public:
     void end() noexcept;
 
 private:
-    pin target_;
+    descriptor_ref target_;
     buffer_pool* into_ = nullptr; // of a stream
 };
 

@@ -27,7 +27,7 @@ void receive_operation::interrupt() noexcept {
     target().owner->finish(*this);
 }
 
-void receive_operation::describe(detail::leaf_notes& notes) const {
+void receive_operation::describe(detail::awaiter_notes& notes) const {
     operation::describe(notes);
     if (starved_)
         notes.detail += ", bytes are there, but no buffer is";
@@ -43,7 +43,7 @@ bool receive_operation::arrived() noexcept {
 }
 
 bool receive_operation::borrow() noexcept {
-    buffer_lease spare = pool_->try_lease(taken());
+    buffer_lease spare = pool_->try_lease(where());
     if (spare)
         read_into(std::move(spare));
     return !arriving_;
@@ -55,7 +55,7 @@ void receive_operation::give_back() noexcept {
     use_buffer(nullptr, 0);
 }
 
-void receive_operation::granted(buffer_lease given) noexcept {
+void receive_operation::on_buffer(buffer_lease given) noexcept {
     starved_ = false;
     read_into(std::move(given));
     target().owner->go_on(*this);

@@ -19,14 +19,15 @@ namespace coracle {
 /// The awaitable of multishot_receive::next.
 class [[nodiscard]] receive_operation final : public transfer_operation, buffer_waiter {
 public:
-    receive_operation(const detail::pin& from, buffer_pool& into, const origin& made) noexcept
-        : transfer_operation(opcode::read, from, nullptr, 0, "receive"), buffer_waiter(made),
+    receive_operation(const detail::descriptor_ref& from, buffer_pool& into,
+                      const creation_site& where) noexcept
+        : transfer_operation(opcode::read, from, nullptr, 0, "receive"), buffer_waiter(where),
           pool_(&into) {
         arriving_ = true;
     }
 
     receive_operation(receive_operation&& idle) noexcept
-        : transfer_operation(static_cast<transfer_operation&&>(idle)), buffer_waiter(idle.taken()),
+        : transfer_operation(static_cast<transfer_operation&&>(idle)), buffer_waiter(idle.where()),
           pool_(idle.pool_) {} // of which only the first moves anything
 
     buffer_lease await_resume() { return await_result().value(); }
@@ -34,14 +35,14 @@ public:
     [[nodiscard]] result<buffer_lease> await_result();
 
     void interrupt() noexcept override;
-    void describe(detail::leaf_notes& notes) const override;
+    void describe(detail::awaiter_notes& notes) const override;
 
     // The rest is for operations and backends.
 
     [[nodiscard]] buffer_pool& pool() const noexcept { return *pool_; }
 
     /// Where it was made, by which job.
-    [[nodiscard]] const origin& made() const noexcept { return taken(); }
+    [[nodiscard]] const creation_site& where() const noexcept { return buffer_waiter::where(); }
 
     /// Takes a buffer before there is something; false if there is none. And gives it back, if
     /// there was not.
@@ -51,7 +52,7 @@ public:
     /// There is something: takes a buffer, and can then be submitted again. True if there is none.
     [[nodiscard]] bool arrived() noexcept;
 
-    /// Waits for a buffer. In the meantime it stays where it is in its lane.
+    /// Waits for a buffer. In the meantime it stays where it is in its io_queue.
     void wait_for_buffer() noexcept { pool_->wait(*this); }
 
     /// Here are the bytes: it is done.
@@ -61,7 +62,7 @@ public:
     void deliver_end() noexcept;
 
 private:
-    void granted(buffer_lease given) noexcept override;
+    void on_buffer(buffer_lease given) noexcept override;
     void read_into(buffer_lease given) noexcept;
 
     buffer_pool* pool_;
@@ -90,17 +91,17 @@ public:
     /// cost     io_uring from Linux 6.0: 1 SQE for all. epoll and kqueue: as a read
     /// source   io_uring_prep_recv_multishot(3)
     [[nodiscard]] receive_operation next() noexcept {
-        return receive_operation(use_.target(), use_.into(), made_);
+        return receive_operation(use_.target(), use_.into(), where_);
     }
 
 private:
     friend class stream;
 
-    multishot_receive(detail::multishot_use use, const origin& made) noexcept
-        : use_(std::move(use)), made_(made) {}
+    multishot_receive(detail::multishot_use use, const creation_site& where) noexcept
+        : use_(std::move(use)), where_(where) {}
 
     detail::multishot_use use_;
-    [[no_unique_address]] origin made_;
+    [[no_unique_address]] creation_site where_;
 };
 
 } // namespace coracle

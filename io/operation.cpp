@@ -27,7 +27,7 @@ bool operation::submit(detail::promise_base& frame) noexcept {
         resume_inline();
         loop::current().note_call();
     }
-    return frame.owner->gives_way(frame);
+    return frame.owner->should_yield(frame);
 }
 
 void operation::interrupt() noexcept {
@@ -37,8 +37,8 @@ void operation::interrupt() noexcept {
     target_->owner->stop(*this);
 }
 
-void operation::describe(detail::leaf_notes& notes) const {
-    notes.detail = words_for(*target_);
+void operation::describe(detail::awaiter_notes& notes) const {
+    notes.detail = detail::describe(*target_);
 }
 
 bool operation::advance(std::int64_t count) noexcept {
@@ -72,7 +72,7 @@ void operation::note_written(std::int64_t count) noexcept {
     if (code_ == opcode::read) {
         detail::mark_written(static_cast<transfer_operation*>(this)->data(), left);
     } else if (code_ == opcode::read_vector) {
-        std::array<vector_operation::part, vector_operation::most_parts> parts;
+        std::array<vector_operation::part, vector_operation::max_parts> parts;
         const std::size_t used = static_cast<vector_operation*>(this)->remaining(parts);
         for (std::size_t i = 0; i < used; ++i) {
             const std::size_t size = std::min(left, parts[i].size);
@@ -97,7 +97,7 @@ vector_operation::part vector_operation::part_at(std::size_t index) const noexce
     return {const_cast<void*>(from.data()), from.size()};
 }
 
-std::size_t vector_operation::remaining(std::span<part, most_parts> parts) const noexcept {
+std::size_t vector_operation::remaining(std::span<part, max_parts> parts) const noexcept {
     auto skipped = static_cast<std::size_t>(done_);
     std::size_t used = 0;
     for (std::size_t i = 0; i < count_ && used < parts.size(); ++i) {
@@ -119,14 +119,14 @@ std::size_t vector_operation::total() const noexcept {
     return bytes;
 }
 
-read_vector_operation::read_vector_operation(const detail::pin& from,
+read_vector_operation::read_vector_operation(const detail::descriptor_ref& from,
                                              std::span<const mutable_buffer> into) noexcept
     : vector_operation(opcode::read_vector, from, into.data(), into.size()) {
     if (total() == 0)
         settle(std::make_error_code(std::errc::invalid_argument));
 }
 
-write_vector_operation::write_vector_operation(const detail::pin& to,
+write_vector_operation::write_vector_operation(const detail::descriptor_ref& to,
                                                std::span<const const_buffer> from) noexcept
     : vector_operation(opcode::write_vector, to, from.data(), from.size()) {
     goal_ = static_cast<std::int64_t>(total());
@@ -134,8 +134,8 @@ write_vector_operation::write_vector_operation(const detail::pin& to,
         settle();
 }
 
-accept_operation::accept_operation(const detail::pin& from, origin made) noexcept
-    : operation(opcode::accept, from), made_(made) {
+accept_operation::accept_operation(const detail::descriptor_ref& from, creation_site where) noexcept
+    : operation(opcode::accept, from), where_(where) {
     done_ = no_handle;
 }
 
@@ -143,7 +143,7 @@ result<socket> accept_operation::await_result() {
     end();
     if (failure())
         return failure();
-    return socket(static_cast<native_handle>(done_), *target().opened_by, made_);
+    return socket(static_cast<native_handle>(done_), *target().opened_by, where_);
 }
 
 } // namespace coracle

@@ -18,11 +18,11 @@
 
 #include "../runtime/loop.hpp"
 #include "../runtime/result.hpp"
-#include "windows/native_storage.hpp"
 #include "buffer.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"
 #include "socket.hpp"
+#include "windows/native_storage.hpp"
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +49,7 @@ enum class opcode : std::uint8_t { accept, read, read_vector, connect, write, wr
     return "operation";
 }
 
-class operation : public leaf {
+class operation : public awaiter {
 public:
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
@@ -63,7 +63,7 @@ public:
     [[nodiscard]] detail::descriptor& target() const noexcept { return *target_; }
 
     void interrupt() noexcept override;
-    void describe(detail::leaf_notes& notes) const override;
+    void describe(detail::awaiter_notes& notes) const override;
 
     // The rest is for backends.
 
@@ -90,20 +90,20 @@ public:
     /// Whether it takes from the socket, as reads and accepts do.
     [[nodiscard]] bool inbound() const noexcept { return code_ < opcode::connect; }
 
-    [[nodiscard]] detail::lane& lane() const noexcept {
+    [[nodiscard]] detail::io_queue& io_queue() const noexcept {
         return inbound() ? target_->in : target_->out;
     }
 
     operation* next = nullptr; // in the operation_queue that it is in
 
-    [[no_unique_address]] detail::operation_room room; // for what the kernel writes to
+    [[no_unique_address]] detail::operation_storage storage; // for what the kernel writes to
 
 protected:
-    operation(opcode code, detail::pin target) noexcept
+    operation(opcode code, detail::descriptor_ref target) noexcept
         : operation(code, std::move(target), to_string(code)) {}
 
-    operation(opcode code, detail::pin target, const char* kind) noexcept
-        : leaf(kind), target_(std::move(target)), code_(code) {}
+    operation(opcode code, detail::descriptor_ref target, const char* kind) noexcept
+        : awaiter(kind), target_(std::move(target)), code_(code) {}
 
     operation(operation&&) noexcept = default;
     ~operation() = default;
@@ -136,7 +136,7 @@ private:
     [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
     void note_written(std::int64_t count) noexcept;
 
-    detail::pin target_;
+    detail::descriptor_ref target_;
     detail::failure failure_;
     opcode code_;
     bool settled_ = false;
@@ -158,11 +158,12 @@ public:
     }
 
 protected:
-    transfer_operation(opcode code, const detail::pin& target, const void* data, std::size_t size)
+    transfer_operation(opcode code, const detail::descriptor_ref& target, const void* data,
+                       std::size_t size)
         : transfer_operation(code, target, data, size, to_string(code)) {}
 
-    transfer_operation(opcode code, const detail::pin& target, const void* data, std::size_t size,
-                       const char* kind)
+    transfer_operation(opcode code, const detail::descriptor_ref& target, const void* data,
+                       std::size_t size, const char* kind)
         : operation(code, target, kind),
           data_(const_cast<std::byte*>(static_cast<const std::byte*>(data))), size_(size) {}
 
@@ -179,7 +180,7 @@ private:
 /// Bytes to or from several buffers, a few at a time.
 class vector_operation : public operation {
 public:
-    static constexpr std::size_t most_parts = 8; // handed to the kernel at once
+    static constexpr std::size_t max_parts = 8; // handed to the kernel at once
 
     struct part {
         void* data;
@@ -187,18 +188,18 @@ public:
     };
 
     /// The first parts of what is still to be done.
-    [[nodiscard]] std::size_t remaining(std::span<part, most_parts> parts) const noexcept;
+    [[nodiscard]] std::size_t remaining(std::span<part, max_parts> parts) const noexcept;
 
     /// Where a backend keeps what it hands to the kernel, for as long as that needs it.
     struct alignas(8) scratch_space {
-        std::array<part, most_parts> parts;
+        std::array<part, max_parts> parts;
         std::array<std::byte, 64> header;
     };
 
     scratch_space scratch;
 
 protected:
-    vector_operation(opcode code, const detail::pin& target, const void* buffers,
+    vector_operation(opcode code, const detail::descriptor_ref& target, const void* buffers,
                      std::size_t count) noexcept
         : operation(code, target), buffers_(buffers), count_(count) {}
 
@@ -214,7 +215,7 @@ private:
 /// The awaitable of stream::read and read_exactly. Gives the number of bytes.
 class [[nodiscard]] read_operation : public transfer_operation {
 public:
-    read_operation(const detail::pin& from, mutable_buffer into, bool exactly) noexcept
+    read_operation(const detail::descriptor_ref& from, mutable_buffer into, bool exactly) noexcept
         : transfer_operation(opcode::read, from, into.data(), into.size()) {
         if (exactly)
             goal_ = static_cast<std::int64_t>(into.size());
@@ -230,7 +231,8 @@ public:
 /// The awaitable of stream::read of several buffers. Gives the number of bytes.
 class [[nodiscard]] read_vector_operation : public vector_operation {
 public:
-    read_vector_operation(const detail::pin& from, std::span<const mutable_buffer> into) noexcept;
+    read_vector_operation(const detail::descriptor_ref& from,
+                          std::span<const mutable_buffer> into) noexcept;
 
     std::size_t await_resume() { return await_result().value(); }
 
@@ -240,7 +242,7 @@ public:
 /// The awaitable of stream::write.
 class [[nodiscard]] write_operation : public transfer_operation {
 public:
-    write_operation(const detail::pin& to, const_buffer from) noexcept
+    write_operation(const detail::descriptor_ref& to, const_buffer from) noexcept
         : transfer_operation(opcode::write, to, from.data(), from.size()) {
         goal_ = static_cast<std::int64_t>(from.size());
         if (from.size() == 0)
@@ -255,7 +257,8 @@ public:
 /// The awaitable of stream::write of several buffers.
 class [[nodiscard]] write_vector_operation : public vector_operation {
 public:
-    write_vector_operation(const detail::pin& to, std::span<const const_buffer> from) noexcept;
+    write_vector_operation(const detail::descriptor_ref& to,
+                           std::span<const const_buffer> from) noexcept;
 
     void await_resume() { await_result().value(); }
 
@@ -265,21 +268,22 @@ public:
 /// Gives the handle of the next connection, as a socket.
 class [[nodiscard]] accept_operation : public operation {
 public:
-    explicit accept_operation(const detail::pin& from, origin made = {}) noexcept;
+    explicit accept_operation(const detail::descriptor_ref& from,
+                              creation_site where = {}) noexcept;
 
     [[nodiscard]] socket await_resume() { return await_result().value(); }
 
     [[nodiscard]] result<socket> await_result();
 
-    [[no_unique_address]] detail::accept_room answer; // for what the kernel writes to
+    [[no_unique_address]] detail::accept_storage answer; // for what the kernel writes to
 
 private:
-    [[no_unique_address]] origin made_; // the socket
+    [[no_unique_address]] creation_site where_; // the socket
 };
 
 class [[nodiscard]] connect_operation : public operation {
 public:
-    connect_operation(const detail::pin& from, const address& peer) noexcept
+    connect_operation(const detail::descriptor_ref& from, const address& peer) noexcept
         : operation(opcode::connect, from), peer_(peer) {}
 
     void await_resume() { await_result().value(); }

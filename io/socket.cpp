@@ -8,9 +8,9 @@
 
 namespace coracle {
 
-socket::socket(native_handle handle, network& opened_by, origin made) {
+socket::socket(native_handle handle, network& opened_by, creation_site where) {
     try {
-        state_ = detail::pin(new detail::descriptor(handle, opened_by, made));
+        state_ = detail::descriptor_ref(new detail::descriptor(handle, opened_by, where));
         detail::note_unused(*state_);
     } catch (...) {
         opened_by.close(handle);
@@ -19,7 +19,7 @@ socket::socket(native_handle handle, network& opened_by, origin made) {
 }
 
 void socket::close() noexcept {
-    const detail::pin closed = std::move(state_);
+    const detail::descriptor_ref closed = std::move(state_);
     if (!closed)
         return;
     if (!closed->owner) {
@@ -41,7 +41,7 @@ native_handle socket::release() {
         given.opened_by->make_blocking(given.handle); // or it is an error, and nothing has changed
         given.non_blocking = false;
     }
-    const detail::pin kept = std::move(state_);
+    const detail::descriptor_ref kept = std::move(state_);
     if (given.owner)
         given.owner->detach(given);
     else

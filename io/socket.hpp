@@ -13,7 +13,7 @@ namespace coracle {
 class socket {
 public:
     socket() noexcept = default;
-    socket(native_handle handle, network& opened_by, origin made = {});
+    socket(native_handle handle, network& opened_by, creation_site where = {});
 
     socket(socket&& other) noexcept = default;
 
@@ -47,14 +47,14 @@ public:
     [[nodiscard]] native_handle release();
 
     // The rest is for operations.
-    [[nodiscard]] const detail::pin& state() const noexcept { return state_; }
+    [[nodiscard]] const detail::descriptor_ref& state() const noexcept { return state_; }
 
 protected:
     /// The descriptor of an open socket; throws bad_file_descriptor if it is closed.
     [[nodiscard]] detail::descriptor& open_state() const;
 
 private:
-    detail::pin state_;
+    detail::descriptor_ref state_;
 };
 
 } // namespace coracle

@@ -66,8 +66,8 @@ public:
     ///          bad_file_descriptor if the stream is closed
     /// owns     `into` is borrowed until both the object and the stream are gone; the kernel may
     ///          keep up to half of its buffers at hand
-    [[nodiscard]] multishot_receive receive_many(buffer_pool& into, origin made = {}) {
-        return multishot_receive(detail::multishot_use(state(), &into), made);
+    [[nodiscard]] multishot_receive receive_many(buffer_pool& into, creation_site where = {}) {
+        return multishot_receive(detail::multishot_use(state(), &into), where);
     }
 
     /// Writes all of `from`, after the writes that were awaited before it.

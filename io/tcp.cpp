@@ -23,10 +23,10 @@ network& present_network() noexcept {
     return current ? current->sockets() : network::native();
 }
 
-socket open_stream(address::family family, origin made) {
+socket open_stream(address::family family, creation_site where) {
     network& opener = present_network();
     const native_handle handle = opener.open_stream(family);
-    return socket(handle, opener, made);
+    return socket(handle, opener, where);
 }
 
 /// The kernel has no room for another connection now, but may have later.
@@ -54,14 +54,14 @@ bool is_lost_connection(std::error_code error) noexcept {
 
 /// Reaches the options of a socket; throws if it is closed.
 int get_option(const socket& of, socket_option option) {
-    const detail::pin& open = of.state();
+    const detail::descriptor_ref& open = of.state();
     if (!open)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
     return open->opened_by->get(open->handle, option);
 }
 
 void set_option(const socket& of, socket_option option, int value) {
-    const detail::pin& open = of.state();
+    const detail::descriptor_ref& open = of.state();
     if (!open)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor));
     open->opened_by->set(open->handle, option, value);
@@ -71,8 +71,8 @@ int whole_seconds(std::chrono::seconds time) noexcept {
     return static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, 32767));
 }
 
-task<tcp_stream> connect_from(std::optional<address> local, address peer, origin made) {
-    socket opened = open_stream(peer.kind(), made);
+task<tcp_stream> connect_from(std::optional<address> local, address peer, creation_site where) {
+    socket opened = open_stream(peer.kind(), where);
     if (local)
         opened.state()->opened_by->bind(opened.handle(), *local);
     const result<void> connected = co_await as_result(connect_operation(opened.state(), peer));
@@ -82,15 +82,15 @@ task<tcp_stream> connect_from(std::optional<address> local, address peer, origin
 }
 
 /// Holds the descriptor and not the listener, which may be moved or go away in the meantime.
-task<tcp_stream> accept_from(detail::pin listening, origin made) {
+task<tcp_stream> accept_from(detail::descriptor_ref listening, creation_site where) {
     for (;;) {
-        result<socket> accepted = co_await as_result(accept_operation(listening, made));
+        result<socket> accepted = co_await as_result(accept_operation(listening, where));
         if (accepted)
             co_return tcp_stream(std::move(*accepted));
         if (is_shortage(accepted.error())) {
             if (!std::exchange(listening->starved, true))
-                notice(fmt::format("accepting pauses until there is room again: {}",
-                                   accepted.error().message()));
+                warning(fmt::format("accepting pauses until there is room again: {}",
+                                    accepted.error().message()));
             co_await sleep_for(starved_pause);
             if (!listening->open()) // closed during the pause, not before: as if in the kernel
                 throw std::system_error(detail::cancelled_code(), "accept");
@@ -102,16 +102,16 @@ task<tcp_stream> accept_from(detail::pin listening, origin made) {
 
 } // namespace
 
-task<tcp_stream> tcp_stream::connect(address peer, origin made) {
-    return connect_from(std::nullopt, peer, made);
+task<tcp_stream> tcp_stream::connect(address peer, creation_site where) {
+    return connect_from(std::nullopt, peer, where);
 }
 
-task<tcp_stream> tcp_stream::connect(address peer, address local, origin made) {
-    return connect_from(local, peer, made);
+task<tcp_stream> tcp_stream::connect(address peer, address local, creation_site where) {
+    return connect_from(local, peer, where);
 }
 
-tcp_stream tcp_stream::adopt(native_handle connected, origin made) {
-    return tcp_stream(socket(connected, present_network(), made));
+tcp_stream tcp_stream::adopt(native_handle connected, creation_site where) {
+    return tcp_stream(socket(connected, present_network(), where));
 }
 
 address tcp_stream::local_address() const {
@@ -179,8 +179,8 @@ int tcp_stream::receive_buffer_size() const {
     return get_option(*this, socket_option::receive_buffer_bytes);
 }
 
-tcp_listener tcp_listener::bind(address local, const listen_options& options, origin made) {
-    socket opened = open_stream(local.kind(), made);
+tcp_listener tcp_listener::bind(address local, const listen_options& options, creation_site where) {
+    socket opened = open_stream(local.kind(), where);
     set_option(opened, socket_option::reuse_address, options.reuse_address);
     if (options.reuse_port)
         set_option(opened, socket_option::reuse_port, 1);
@@ -191,16 +191,16 @@ tcp_listener tcp_listener::bind(address local, const listen_options& options, or
     return tcp_listener(std::move(opened));
 }
 
-task<tcp_stream> tcp_listener::accept(origin made) {
-    return accept_from(state(), made);
+task<tcp_stream> tcp_listener::accept(creation_site where) {
+    return accept_from(state(), where);
 }
 
 multishot_accept tcp_listener::accept_many() {
     return multishot_accept(detail::multishot_use(state()));
 }
 
-task<tcp_stream> multishot_accept::next(origin made) {
-    return accept_from(use_.target(), made);
+task<tcp_stream> multishot_accept::next(creation_site where) {
+    return accept_from(use_.target(), where);
 }
 
 address tcp_listener::local_address() const {

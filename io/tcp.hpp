@@ -33,13 +33,14 @@ public:
     ///
     /// errors   connection_refused, host_unreachable, timed_out, operation_canceled;
     ///          too_many_files_open
-    [[nodiscard]] static task<tcp_stream> connect(address peer, origin made = {});
+    [[nodiscard]] static task<tcp_stream> connect(address peer, creation_site where = {});
 
     /// The same from a local address.
-    [[nodiscard]] static task<tcp_stream> connect(address peer, address local, origin made = {});
+    [[nodiscard]] static task<tcp_stream> connect(address peer, address local,
+                                                  creation_site where = {});
 
     /// Takes over a connected socket that was opened elsewhere or released.
-    [[nodiscard]] static tcp_stream adopt(native_handle connected, origin made = {});
+    [[nodiscard]] static tcp_stream adopt(native_handle connected, creation_site where = {});
 
     [[nodiscard]] address local_address() const;
     [[nodiscard]] address peer_address() const;
@@ -82,7 +83,7 @@ public:
     /// turn.
     ///
     /// errors   as tcp_listener::accept; bad_file_descriptor once the listener is closed
-    [[nodiscard]] task<tcp_stream> next(origin made = {});
+    [[nodiscard]] task<tcp_stream> next(creation_site where = {});
 
 private:
     friend class tcp_listener;
@@ -102,7 +103,7 @@ public:
     ///
     /// errors   address_in_use, permission_denied, address_not_available; the text names `local`
     [[nodiscard]] static tcp_listener bind(address local, const listen_options& options = {},
-                                           origin made = {});
+                                           creation_site where = {});
 
     /// Waits for the next connection. Several may wait at once, and are served in turn.
     ///
@@ -111,7 +112,7 @@ public:
     ///
     /// errors   operation_canceled; any other OS code unchanged
     /// source   accept4(2), io_uring_prep_accept(3)
-    [[nodiscard]] task<tcp_stream> accept(origin made = {});
+    [[nodiscard]] task<tcp_stream> accept(creation_site where = {});
 
     /// Multishot accept: the same for a listener that many connect to.
     ///

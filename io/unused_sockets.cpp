@@ -45,7 +45,7 @@ void unlink(unused_list& from, descriptor& member) noexcept {
 
 void note_unused(descriptor& made) noexcept {
     backend* const present = backend::current();
-    if (!present || !made.made.job())
+    if (!present || !made.where.job())
         return;
     unused_list& list = list_of(made);
     const std::lock_guard guard(list.lock);
@@ -66,12 +66,12 @@ void note_used(descriptor& known) noexcept {
         unlink(list, known);
 }
 
-void list_unused(const backend& made_in, std::vector<holding>& to) {
+void list_unused(const backend& made_in, std::vector<leak>& to) {
     for (unused_list& list : all_lists()) {
         const std::lock_guard guard(list.lock);
         for (const descriptor* each = list.first; each; each = each->next) {
             if (each->unused_in.load(std::memory_order_relaxed) == &made_in)
-                to.push_back({"socket", words_for(*each), each->made});
+                to.push_back({"socket", describe(*each), each->where});
         }
     }
 }

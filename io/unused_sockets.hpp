@@ -20,7 +20,7 @@ void note_unused(descriptor& made) noexcept;
 void note_used(descriptor& known) noexcept;
 
 /// Adds those that were made in the context of this backend.
-void list_unused(const backend& made_in, std::vector<holding>& to);
+void list_unused(const backend& made_in, std::vector<leak>& to);
 
 /// The backend is about to end: none is listed as made there any more.
 void forget_unused(const backend& ended) noexcept;

@@ -17,7 +17,7 @@ namespace coracle::detail {
 namespace {
 
 /// What another thread may take from under us before it is a shortage.
-constexpr int most_attempts = 64;
+constexpr int max_attempts = 64;
 
 void* allocate(void* where, std::size_t bytes, DWORD kind) noexcept {
     return ::VirtualAlloc(where, bytes, kind, PAGE_READWRITE);
@@ -39,7 +39,7 @@ void* aligned_gap(std::size_t bytes, std::size_t alignment) {
 
 void* map_pages(std::size_t bytes, std::size_t alignment) {
     // A part of an allocation cannot be given back here, so what sticks out cannot be cut off.
-    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    for (int attempt = 0; attempt < max_attempts; ++attempt) {
         void* const gap = aligned_gap(bytes, alignment);
         if (void* const pages = allocate(gap, bytes, MEM_RESERVE | MEM_COMMIT))
             return pages;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Everything the fast path steps out to: holding and letting go of pools, mapping and carving
+// Everything the fast path steps out to: leak and letting go of pools, mapping and carving
 // chunks, frees from elsewhere, trimming and the frames that no pool takes. The invariants are at
 // the head of slab_pool.hpp. Nothing here needs initialisation or destruction of a static, so
 // frames may come and go before main and after it.
@@ -72,7 +72,7 @@ static_assert(sizeof(slab_pool) <= pool_bytes);
 slab_pool* make_pool() {
     // A pool lives as long as the process, so its pages are never given back.
     auto* pool = ::new (map_pages(pool_bytes, pool_bytes)) slab_pool;
-    pool->try_hold();
+    pool->try_acquire();
     slab_pool* first = all_pools.load(std::memory_order_relaxed);
     do {
         pool->next_pool = first;
@@ -85,7 +85,7 @@ slab_pool* make_pool() {
 slab_pool* hold_any_pool() {
     slab_pool* pool = all_pools.load(std::memory_order_acquire);
     for (; pool != nullptr; pool = pool->next_pool) {
-        if (pool->try_hold()) {
+        if (pool->try_acquire()) {
             return pool;
         }
     }
@@ -93,13 +93,13 @@ slab_pool* hold_any_pool() {
 }
 
 /// The last that an ending thread does with its pool. It asks no thread_local which one that is,
-/// since those may have forgotten it by then.
+/// since those may have on_unregistered it by then.
 void let_go_of(void* held) noexcept {
     auto* pool = static_cast<slab_pool*>(held);
     current_pool = &no_pool;
     thread_is_ending = true;
     pool->trim();
-    pool->let_go();
+    pool->release();
 }
 
 /// Gives the thread a pool until it ends.
@@ -108,7 +108,7 @@ void hold_until_thread_ends() {
     try {
         at_thread_end(let_go_of, pool);
     } catch (...) {
-        pool->let_go();
+        pool->release();
         throw;
     }
     current_pool = pool;
@@ -125,7 +125,7 @@ void* allocate_while_ending(std::size_t size_class) {
     struct held_pool {
         slab_pool* pool = hold_any_pool();
 
-        ~held_pool() { pool->let_go(); }
+        ~held_pool() { pool->release(); }
     } held;
 
     return allocate_from(held.pool, size_class);
@@ -149,7 +149,7 @@ void deallocate_elsewhere(free_block* block, std::size_t size_class) noexcept {
     } else {
         current_pool->count_freed(size_class);
     }
-    chunk_of(block)->owner->put_from_elsewhere(block);
+    chunk_of(block)->owner->free_remote(block);
 }
 
 void* allocate_unpooled(std::size_t bytes) {
@@ -173,28 +173,28 @@ void deallocate_unpooled(void* frame, std::size_t bytes) noexcept {
     ::operator delete(frame);
 }
 
-bool slab_pool::try_hold() noexcept {
+bool slab_pool::try_acquire() noexcept {
     return !held_.load(std::memory_order_relaxed) &&
            !held_.exchange(true, std::memory_order_acquire);
 }
 
-void slab_pool::let_go() noexcept {
+void slab_pool::release() noexcept {
     held_.store(false, std::memory_order_release);
 }
 
-void slab_pool::put_from_elsewhere(free_block* block) noexcept {
-    free_block* first = returned_.load(std::memory_order_relaxed);
+void slab_pool::free_remote(free_block* block) noexcept {
+    free_block* first = remote_frees_.load(std::memory_order_relaxed);
     do {
         link(block, first);
-    } while (!returned_.compare_exchange_weak(first, block, std::memory_order_release,
-                                              std::memory_order_relaxed));
+    } while (!remote_frees_.compare_exchange_weak(first, block, std::memory_order_release,
+                                                  std::memory_order_relaxed));
 }
 
-void slab_pool::take_returned() noexcept {
-    if (returned_.load(std::memory_order_relaxed) == nullptr) {
+void slab_pool::drain_remote_frees() noexcept {
+    if (remote_frees_.load(std::memory_order_relaxed) == nullptr) {
         return;
     }
-    free_block* block = returned_.exchange(nullptr, std::memory_order_acquire);
+    free_block* block = remote_frees_.exchange(nullptr, std::memory_order_acquire);
     while (block != nullptr) {
         free_block* next = next_of(block);
         bin& into = bins_[chunk_of(block)->size_class];
@@ -207,7 +207,7 @@ void slab_pool::take_returned() noexcept {
 void slab_pool::refill(std::size_t size_class) {
     bin& into = bins_[size_class];
     if (into.free_list == nullptr) {
-        take_returned();
+        drain_remote_frees();
     }
     if (into.free_list == nullptr) {
         if (into.carving == nullptr) {
@@ -275,7 +275,7 @@ void slab_pool::drop_blocks_of_empty_chunks(bin& from) noexcept {
 }
 
 std::size_t slab_pool::trim() noexcept {
-    take_returned();
+    drain_remote_frees();
     for (slab_chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next) {
         chunk->free_blocks = 0;
     }
@@ -346,9 +346,9 @@ std::size_t trim() noexcept {
     }
     slab_pool* pool = all_pools.load(std::memory_order_acquire);
     for (; pool != nullptr; pool = pool->next_pool) {
-        if (pool->try_hold()) {
+        if (pool->try_acquire()) {
             given_back += pool->trim();
-            pool->let_go();
+            pool->release();
         }
     }
     return given_back;

@@ -12,8 +12,8 @@
 // - Only the thread that holds a pool touches its free lists, chunks and counters. Every other
 //   thread may do two things: push a block onto the return list, and read the counters.
 // - A block freed by another thread goes onto the return list of the chunk's pool, a stack that
-//   many push and only the holder takes, always whole; so no ABA. The holder takes it when a free
-//   list is empty, before it asks for more memory.
+//   many push and only the leak_source takes, always whole; so no ABA. The leak_source takes it
+//   when a free list is empty, before it asks for more memory.
 // - Pools are never destroyed. A thread that ends lets go of its pool, and the next thread that
 //   needs one adopts it with all its chunks. A late free therefore always finds a valid owner, and
 //   what it returned is found by the adopter.
@@ -94,9 +94,9 @@ public:
     void put(free_block* block, std::size_t size_class) noexcept;
 
     /// Takes back a block from a thread that does not hold this pool.
-    void put_from_elsewhere(free_block* block) noexcept;
+    void free_remote(free_block* block) noexcept;
 
-    /// Counts a frame that the holder frees into another pool.
+    /// Counts a frame that the leak_source frees into another pool.
     void count_freed(std::size_t size_class) noexcept { bins_[size_class].freed.add(1); }
 
     /// Makes sure that take(size_class) finds a block.
@@ -113,11 +113,11 @@ public:
         return bins_[size_class].freed.read();
     }
 
-    /// Becomes the holder, unless another thread is. What earlier holders did is then visible.
-    bool try_hold() noexcept;
+    /// Becomes the leak_source, unless another thread is. What earlier holders did is then visible.
+    bool try_acquire() noexcept;
 
     /// Lets the next thread adopt this pool.
-    void let_go() noexcept;
+    void release() noexcept;
 
     slab_pool* next_pool = nullptr; // in the list of all pools; fixed once the pool is in it
 
@@ -129,7 +129,7 @@ private:
         slab_chunk* carving = nullptr; // the chunk that still has blocks in no list, or null
     };
 
-    void take_returned() noexcept;
+    void drain_remote_frees() noexcept;
     void carve(bin& into) noexcept;
     slab_chunk* map_chunk(std::size_t size_class);
     void drop_blocks_of_empty_chunks(bin& from) noexcept;
@@ -137,7 +137,7 @@ private:
     std::array<bin, size_class_count> bins_{};
     slab_chunk* chunks_ = nullptr;
     // Other threads write these, so they have a cache line of their own.
-    alignas(64) std::atomic<free_block*> returned_{nullptr};
+    alignas(64) std::atomic<free_block*> remote_frees_{nullptr};
     std::atomic<bool> held_{false};
 };
 

@@ -30,7 +30,7 @@ using awaiter_t = std::remove_reference_t<decltype(awaiter_of(std::declval<Await
 
 } // namespace detail
 
-/// Can be awaited as an rvalue: a task, an operation, a leaf of any kind.
+/// Can be awaited as an rvalue: a task, an operation, an awaiter of any kind.
 template <class Type>
 concept awaitable = std::move_constructible<Type> && requires(detail::awaiter_t<Type>& awaiter) {
     { awaiter.await_ready() } -> std::convertible_to<bool>;
@@ -73,25 +73,25 @@ task<await_result_t<Awaitable>> as_task(Awaitable awaited) {
     co_return co_await std::move(awaited);
 }
 
-/// A leaf that gives its result instead of throwing its error.
+/// An awaiter that gives its result instead of throwing its error.
 template <fallible Leaf>
 class [[nodiscard]] result_of final {
 public:
-    explicit result_of(Leaf&& idle) : leaf_(std::move(idle)) {}
+    explicit result_of(Leaf&& idle) : awaiter_(std::move(idle)) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return leaf_.await_ready(); }
+    [[nodiscard]] bool await_ready() const noexcept { return awaiter_.await_ready(); }
 
     template <std::derived_from<promise_base> Promise>
     auto await_suspend(std::coroutine_handle<Promise> awaiting) {
-        return leaf_.await_suspend(awaiting);
+        return awaiter_.await_suspend(awaiting);
     }
 
     auto await_resume() { return await_result(); }
 
-    [[nodiscard]] auto await_result() { return leaf_.await_result(); }
+    [[nodiscard]] auto await_result() { return awaiter_.await_result(); }
 
 private:
-    Leaf leaf_;
+    Leaf awaiter_;
 };
 
 } // namespace detail

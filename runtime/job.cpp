@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The one message of the leaves: a frame destroyed while something could still reach into it.
+// The one message of the awaiters: a frame destroyed while something could still reach into it.
 #include "job.hpp"
 
 #include "../memory/fatal.hpp"
@@ -8,7 +8,7 @@
 
 namespace coracle {
 
-void leaf::abandoned() const noexcept {
+void awaiter::abandoned() const noexcept {
     const std::source_location at = waiter_->where();
     detail::fatal(
         fmt::format("a frame was destroyed or moved while it waits on a {}, in {} ({}:{}): "

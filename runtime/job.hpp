@@ -3,9 +3,10 @@
 // job: one line of concurrent execution, the chain of frames that wait on each other.
 //
 // Invariants. Every promise in the chain points to its job. A job is running, or in the ready
-// queue, or waits on exactly one leaf. A leaf ends its wait by `wake`, once; nothing else resumes a
-// waiting job. Cancelling sets a flag that stays (each later wait ends at once) and asks
-// the pending leaf; the leaf still ends by `wake`, when nothing outside can touch it any more.
+// queue, or waits on exactly one awaiter. An awaiter ends its wait by `wake`, once; nothing else
+// resumes a waiting job. Cancelling sets a flag that stays (each later wait ends at once) and asks
+// the pending awaiter; the awaiter still ends by `wake`, when nothing outside can touch it any
+// more.
 #pragma once
 
 #include "../memory/frame_allocator.hpp"
@@ -23,19 +24,20 @@ class job;
 namespace detail {
 
 class promise_base;
-struct leaf_notes;
+struct awaiter_notes;
 
-/// When the present turn of this thread's loop began: what ages are measured by, to within a turn.
-inline constinit thread_local time_point turn_time = {};
+/// When the present iteration of this thread's loop began: what ages are measured by, to within an
+/// iteration.
+inline constinit thread_local time_point iteration_time = {};
 
 } // namespace detail
 
 /// What a job waits for: an operation, a timer, an event, a scope of child jobs. It lives in the
 /// awaiting frame. It may be moved until it is awaited; from then until the frame has been resumed
 /// it can be neither moved nor destroyed: that stops the program with a message.
-class leaf {
+class awaiter {
 public:
-    leaf& operator=(const leaf&) = delete;
+    awaiter& operator=(const awaiter&) = delete;
 
     /// Asks for an early end. Does not resume anything by itself, and may come too late.
     virtual void interrupt() noexcept = 0;
@@ -47,17 +49,17 @@ public:
     [[nodiscard]] time_point since() const noexcept { return since_.get(); }
 
     /// Says more of it to whoever inspects the loop.
-    virtual void describe(detail::leaf_notes&) const {}
+    virtual void describe(detail::awaiter_notes&) const {}
 
 protected:
-    explicit leaf(const char* kind) noexcept : kind_(kind) {}
+    explicit awaiter(const char* kind) noexcept : kind_(kind) {}
 
-    leaf(const leaf& idle) noexcept : kind_(idle.kind_) {
+    awaiter(const awaiter& idle) noexcept : kind_(idle.kind_) {
         if (idle.waiter_)
             idle.abandoned();
     }
 
-    ~leaf() {
+    ~awaiter() {
         if (waiter_) [[unlikely]]
             abandoned();
     }
@@ -157,14 +159,14 @@ public:
         if (cancelled_)
             return;
         cancelled_ = true;
-        if (leaf_)
-            leaf_->interrupt();
+        if (awaiter_)
+            awaiter_->interrupt();
     }
 
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
 
     /// What this job waits for; null while it runs or is ready.
-    [[nodiscard]] const leaf* pending() const noexcept { return leaf_; }
+    [[nodiscard]] const awaiter* pending() const noexcept { return awaiter_; }
 
     /// The frame in which it is suspended, whose continuations are the others of the chain; null
     /// while it runs.
@@ -186,7 +188,7 @@ public:
     /// The job that waits for this one; null for that of the task given to `run`.
     [[nodiscard]] virtual const job* parent() const noexcept { return nullptr; }
 
-    // The rest is for leaves, promises and the loop.
+    // The rest is for awaiters, promises and the loop.
 
     void set_name(job_label name) noexcept { name_.text = name.text(); }
 
@@ -198,9 +200,9 @@ public:
 
     /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.
     [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
-        leaf_ = nullptr;
+        awaiter_ = nullptr;
         note_present();
-        return hop(*std::exchange(frame_, nullptr));
+        return resume_or_yield(*std::exchange(frame_, nullptr));
     }
 
     /// Makes the job ready, to go on with `frame`.
@@ -217,7 +219,7 @@ public:
 
     /// Whether the job has gone on without the loop for long enough: then it is queued to go on
     /// with `next`; else that is the caller's to resume.
-    [[nodiscard]] bool gives_way(detail::promise_base& next) noexcept {
+    [[nodiscard]] bool should_yield(detail::promise_base& next) noexcept {
         if (--detail::inline_budget > 0) [[likely]]
             return false;
         schedule(next);
@@ -225,8 +227,8 @@ public:
     }
 
     /// The next frame to resume: `next` itself, or none if the job gives way first.
-    [[nodiscard]] std::coroutine_handle<> hop(detail::promise_base& next) noexcept {
-        if (gives_way(next))
+    [[nodiscard]] std::coroutine_handle<> resume_or_yield(detail::promise_base& next) noexcept {
+        if (should_yield(next))
             return std::noop_coroutine();
         return detail::handle_of(next);
     }
@@ -241,7 +243,7 @@ protected:
     ~job() = default;
 
 private:
-    friend class leaf;
+    friend class awaiter;
     friend class ready_queue;
 
     /// From now on what is made is made by this job.
@@ -253,8 +255,8 @@ private:
     ready_queue* ready_; // of the loop that this job belongs to
     job* next_ready_ = nullptr;
     detail::promise_base* frame_ = nullptr; // what to resume when ready
-    leaf* leaf_ = nullptr;
-    [[no_unique_address]] detail::recorded<time_point> started_ = detail::turn_time;
+    awaiter* awaiter_ = nullptr;
+    [[no_unique_address]] detail::recorded<time_point> started_ = detail::iteration_time;
     [[no_unique_address]] detail::job_name name_;
     bool cancelled_ = false;
 };
@@ -265,20 +267,20 @@ inline void name_this_job(job_label name) noexcept {
         detail::present_job->text = name.text();
 }
 
-inline void leaf::begin(detail::promise_base& frame) noexcept {
+inline void awaiter::begin(detail::promise_base& frame) noexcept {
     waiter_ = frame.owner;
-    waiter_->leaf_ = this;
+    waiter_->awaiter_ = this;
     waiter_->frame_ = &frame;
-    since_ = detail::turn_time;
+    since_ = detail::iteration_time;
 }
 
-inline void leaf::wake() noexcept {
-    waiter_->leaf_ = nullptr;
+inline void awaiter::wake() noexcept {
+    waiter_->awaiter_ = nullptr;
     waiter_->ready_->push(*waiter_);
 }
 
-inline void leaf::resume_inline() noexcept {
-    waiter_->leaf_ = nullptr;
+inline void awaiter::resume_inline() noexcept {
+    waiter_->awaiter_ = nullptr;
     waiter_->frame_ = nullptr;
 }
 

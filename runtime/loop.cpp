@@ -11,15 +11,16 @@ constinit thread_local loop* loop_of_this_thread = nullptr;
 
 } // namespace
 
-loop::loop(driver& port) : driver_(&port), inbox_(std::make_shared<detail::inbox>(port)) {
+loop::loop(driver& port)
+    : driver_(&port), remote_queue_(std::make_shared<detail::remote_queue>(port)) {
     if (loop_of_this_thread)
         detail::fatal("a second loop was made on a thread whose first one still lives");
     loop_of_this_thread = this;
-    detail::turn_time = port.now();
+    detail::iteration_time = port.now();
 }
 
 loop::~loop() {
-    inbox_->close();
+    remote_queue_->close();
     loop_of_this_thread = nullptr;
 }
 
@@ -29,13 +30,13 @@ loop& loop::current() {
     return *loop_of_this_thread;
 }
 
-void loop::end_posting(std::vector<holding>& to) {
-    inbox_->refuse();
-    inbox_->list_letters(to);
+void loop::end_posting(std::vector<leak>& to) {
+    remote_queue_->refuse();
+    remote_queue_->list_work_items(to);
 }
 
 void loop::run_jobs() noexcept {
-    inbox_->run_all();
+    remote_queue_->run_all();
     calls_ = 0;
     for (int resumed = 0; resumed < ready_budget && calls_ < call_budget; ++resumed) {
         job* const next = ready_.pop();
@@ -48,14 +49,14 @@ void loop::run_jobs() noexcept {
 }
 
 void loop::collect() {
-    if (!ready_.empty() || !inbox_->empty() || !inbox_->fall_asleep()) {
+    if (!ready_.empty() || !remote_queue_->empty() || !remote_queue_->fall_asleep()) {
         driver_->poll(time_point::min());
     } else {
         driver_->poll(timers_.next());
-        inbox_->awake();
+        remote_queue_->awake();
     }
-    detail::turn_time = driver_->now();
-    timers_.advance(detail::turn_time);
+    detail::iteration_time = driver_->now();
+    timers_.advance(detail::iteration_time);
 }
 
 } // namespace coracle

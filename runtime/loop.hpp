@@ -2,15 +2,15 @@
 //
 // loop: runs the jobs of one thread.
 //
-// A turn is: what other threads posted, then jobs that are ready (a bounded number), then one poll
-// of the driver, which sleeps only if nothing else is to be done, then timers that have expired.
-// Frames are resumed here and nowhere else.
+// An iteration is: what other threads posted, then jobs that are ready (a bounded number), then one
+// poll of the driver, which sleeps only if nothing else is to be done, then timers that have
+// expired. Frames are resumed here and nowhere else.
 #pragma once
 
 #include "driver.hpp"
-#include "threads/remote_queue.hpp"
 #include "job.hpp"
 #include "task.hpp"
+#include "threads/loop_handle.hpp"
 #include "timer_wheel.hpp"
 #include <memory>
 #include <utility>
@@ -35,24 +35,25 @@ public:
     T run(task<T> main);
 
     /// A way to reach this loop from other threads.
-    [[nodiscard]] coracle::remote remote() const noexcept { return coracle::remote(inbox_); }
+    [[nodiscard]] loop_handle handle() const noexcept { return loop_handle(remote_queue_); }
 
     [[nodiscard]] time_point now() noexcept { return driver_->now(); }
 
-    // The rest is for jobs, leaves and backends.
+    // The rest is for jobs, awaiters and backends.
 
-    [[nodiscard]] coracle::timers& timers() noexcept { return timers_; }
+    [[nodiscard]] coracle::timer_wheel& timer_wheel() noexcept { return timers_; }
 
     [[nodiscard]] ready_queue& ready() noexcept { return ready_; }
 
     /// Refuses what is posted from now on, and adds what will not be run any more.
-    void end_posting(std::vector<holding>& to);
+    void end_posting(std::vector<leak>& to);
 
-    /// A job has called the kernel and goes on at once: a turn has room for a number of these.
+    /// A job has called the kernel and goes on at once: an iteration has room for a number of
+    /// these.
     void note_call() noexcept { ++calls_; }
 
 private:
-    /// The first half of a turn: what was posted, then a number of the jobs that are ready.
+    /// The first half of an iteration: what was posted, then a number of the jobs that are ready.
     void run_jobs() noexcept;
 
     /// The second half: learns what has happened, and sleeps until something does.
@@ -60,18 +61,18 @@ private:
 
     friend class inspection;
 
-    /// The most jobs resumed in one turn, so that the kernel is asked often enough.
+    /// The most jobs resumed in one iteration, so that the kernel is asked often enough.
     static constexpr int ready_budget = 256;
 
     /// The same for what they ask of the kernel, which each of them may do many times.
     static constexpr int call_budget = 256;
 
     driver* driver_;
-    int calls_ = 0; // in this turn
+    int calls_ = 0; // in this iteration
     ready_queue ready_;
-    coracle::timers timers_;
+    coracle::timer_wheel timers_;
     const job* main_ = nullptr; // the root of all jobs, while `run` runs it
-    std::shared_ptr<detail::inbox> inbox_;
+    std::shared_ptr<detail::remote_queue> remote_queue_;
 };
 
 /// The present on this thread's loop.

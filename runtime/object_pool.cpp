@@ -18,21 +18,21 @@ object_slots::~object_slots() {
 
 /// Stops the program with the places where the objects were made.
 void object_slots::name_objects() const {
-    std::vector<origin> origins;
+    std::vector<creation_site> sites;
     for (std::uint32_t index = first_; index != none; index = slots_[index].next)
-        origins.push_back(slots_[index].made);
+        sites.push_back(slots_[index].where);
     fatal(fmt::format("an object_pool, made in {}, was destroyed with {} objects in it: {}",
-                      words_for(made_), size(), words_for_all(origins, "made")));
+                      describe(where_), size(), describe_all(sites, "made")));
 }
 
-void object_slots::list_holdings(std::vector<holding>& to) const {
+void object_slots::list_leaks(std::vector<leak>& to) const {
     for (std::uint32_t index = first_; index != none; index = slots_[index].next)
         to.push_back({"object of an object_pool",
-                      fmt::format("number {}", slots_[index].generation), slots_[index].made});
+                      fmt::format("number {}", slots_[index].generation), slots_[index].where});
 }
 
 std::uint32_t object_slots::take() {
-    if (size() >= std::min<std::size_t>(most_, none))
+    if (size() >= std::min<std::size_t>(max_, none))
         throw std::length_error(fmt::format("an object_pool is full, with {} objects", size()));
     std::uint32_t index = first_free_;
     if (index == none) {
@@ -45,10 +45,10 @@ std::uint32_t object_slots::take() {
     return index;
 }
 
-void object_slots::begin(std::uint32_t index, const origin& made) noexcept {
+void object_slots::begin(std::uint32_t index, const creation_site& where) noexcept {
     slot& begun = slots_[index];
     begun.generation = ++generations_;
-    begun.made = made;
+    begun.where = where;
     begun.next = none;
     begun.previous = last_;
     (last_ == none ? first_ : slots_[last_].next) = index;

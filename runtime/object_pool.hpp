@@ -15,9 +15,9 @@
 // made. All of it happens on one thread.
 #pragma once
 
-#include "diagnostics/leaks.hpp"
 #include "../memory/sanitize.hpp"
 #include "diagnostics/gauge.hpp"
+#include "diagnostics/leaks.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -48,9 +48,10 @@ namespace detail {
 
 /// The slots of an object_pool without the objects: who is alive, under which generation, in which
 /// order. A slot is free, or taken for an object that is being made or ended, or has one.
-class object_slots final : holder {
+class object_slots final : leak_source {
 public:
-    object_slots(std::size_t most, const origin& made) noexcept : most_(most), made_(made) {}
+    object_slots(std::size_t most, const creation_site& where) noexcept
+        : max_(most), where_(where) {}
 
     ~object_slots();
 
@@ -62,7 +63,7 @@ public:
     [[nodiscard]] std::uint32_t take();
 
     /// The object in a slot that was taken is there, and has an id from now on.
-    void begin(std::uint32_t index, const origin& made) noexcept;
+    void begin(std::uint32_t index, const creation_site& where) noexcept;
 
     /// It is about to go, and cannot be found any more.
     void end(std::uint32_t index) noexcept;
@@ -87,27 +88,27 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return taken_.count(); }
 
-    [[nodiscard]] std::size_t most() const noexcept { return most_; }
+    [[nodiscard]] std::size_t most() const noexcept { return max_; }
 
 private:
     struct slot {
         std::uint64_t generation = 0; // 0 while there is no object
         std::uint32_t next = none;    // among those that have one, or among those that are free
         std::uint32_t previous = none;
-        origin made; // the object
+        creation_site where; // the object
     };
 
     [[noreturn]] void name_objects() const;
-    void list_holdings(std::vector<holding>& to) const override;
+    void list_leaks(std::vector<leak>& to) const override;
 
-    std::size_t most_;
-    tally taken_{tallied::objects};
+    std::size_t max_;
+    gauge taken_{gauge_kind::objects};
     std::uint64_t generations_ = 0;
     std::uint32_t first_ = none;
     std::uint32_t last_ = none;
     std::uint32_t first_free_ = none;
     std::vector<slot> slots_;
-    origin made_;
+    creation_site where_;
 };
 
 /// Memory for `Count` objects of type T, of which none is made by itself.
@@ -151,8 +152,9 @@ public:
     class iterator;
 
     /// A pool for at most `most` objects at a time.
-    explicit object_pool(std::size_t most = detail::object_slots::none, origin made = {}) noexcept
-        : slots_(most, made) {}
+    explicit object_pool(std::size_t most = detail::object_slots::none,
+                         creation_site where = {}) noexcept
+        : slots_(most, where) {}
 
     object_pool(const object_pool&) = delete;
     object_pool& operator=(const object_pool&) = delete;
@@ -163,7 +165,7 @@ public:
     /// cost     no allocation if there were more objects at a time before
     template <std::invocable Factory>
         requires std::same_as<std::invoke_result_t<Factory>, T>
-    [[nodiscard]] object_handle<T> make(Factory&& factory, origin made = {});
+    [[nodiscard]] object_handle<T> make(Factory&& factory, creation_site where = {});
 
     /// The object of that id; null if it has ended, whoever is in its slot now.
     [[nodiscard]] T* find(const object_id& id) const noexcept {
@@ -304,7 +306,7 @@ private:
 template <class T>
 template <std::invocable Factory>
     requires std::same_as<std::invoke_result_t<Factory>, T>
-object_handle<T> object_pool<T>::make(Factory&& factory, origin made) {
+object_handle<T> object_pool<T>::make(Factory&& factory, creation_site where) {
     const std::uint32_t index = slots_.take();
     T* place = nullptr;
     try {
@@ -320,7 +322,7 @@ object_handle<T> object_pool<T>::make(Factory&& factory, origin made) {
             slots_.put_back(index);
         throw;
     }
-    slots_.begin(index, made);
+    slots_.begin(index, where);
     return object_handle<T>(*this, place, index);
 }
 

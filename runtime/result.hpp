@@ -120,7 +120,7 @@ private:
     detail::failure failure_;
 };
 
-/// Reports its end as a result<T> too: what operations and other leaves do.
+/// Reports its end as a result<T> too: what operations and other awaiters do.
 template <class Type>
 concept fallible = requires(Type& awaited) { awaited.await_result(); };
 

@@ -49,7 +49,7 @@ std::coroutine_handle<> scope::retire(child& gone) noexcept {
     return std::noop_coroutine();
 }
 
-void scope::describe(leaf_notes& notes) const {
+void scope::describe(awaiter_notes& notes) const {
     for (const child* each = first_; each; each = each->next_)
         notes.children.push_back(each);
 }

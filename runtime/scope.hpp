@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// scope: the leaf on which a job waits for jobs below it. task_group, when_all, when_any,
+// scope: the awaiter on which a job waits for jobs below it. task_group, when_all, when_any,
 // with_deadline and shielded are scopes that differ in what they make of a child's end.
 //
 // A child cannot outlive its scope: the scope is joined before it goes, and a scope that is
 // destroyed with children stops the program. Cancelling the waiting job cancels the children.
 #pragma once
 
+#include "diagnostics/warning.hpp"
 #include "job.hpp"
 #include "loop.hpp"
-#include "diagnostics/warning.hpp"
 #include "task.hpp"
 #include <exception>
 
@@ -64,7 +64,7 @@ private:
     task<T> root_;
 };
 
-class scope : public leaf {
+class scope : public awaiter {
 public:
     /// Suspends until no child is left. Throws nothing: the deriving class tells what came of them.
     class join_operation {
@@ -76,7 +76,7 @@ public:
         template <std::derived_from<promise_base> Promise>
         void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
             promise_base& frame = awaiting.promise();
-            scope_->leaf::begin(frame);
+            scope_->awaiter::begin(frame);
             if (frame.owner->cancelled())
                 scope_->interrupt();
         }
@@ -95,10 +95,10 @@ public:
     /// The waiting job has been cancelled.
     void interrupt() noexcept override { cancel_children(); }
 
-    void describe(leaf_notes& notes) const override;
+    void describe(awaiter_notes& notes) const override;
 
 protected:
-    explicit scope(const char* kind) noexcept : leaf(kind) {}
+    explicit scope(const char* kind) noexcept : awaiter(kind) {}
 
     ~scope();
 

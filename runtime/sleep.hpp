@@ -34,11 +34,12 @@ saturated(std::chrono::duration<Representation, Period> delay) noexcept {
 } // namespace detail
 
 /// The awaitable of sleep_for and sleep_until.
-class [[nodiscard]] sleep_operation final : public leaf, timer {
+class [[nodiscard]] sleep_operation final : public awaiter, timer {
 public:
-    explicit sleep_operation(time_point deadline) noexcept : leaf("sleep"), deadline_(deadline) {}
+    explicit sleep_operation(time_point deadline) noexcept
+        : awaiter("sleep"), deadline_(deadline) {}
 
-    sleep_operation(sleep_operation&& idle) noexcept : leaf(idle), deadline_(idle.deadline_) {}
+    sleep_operation(sleep_operation&& idle) noexcept : awaiter(idle), deadline_(idle.deadline_) {}
 
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
@@ -47,8 +48,8 @@ public:
         detail::promise_base& frame = awaiting.promise();
         cancelled_ = frame.owner->cancelled();
         if (cancelled_)
-            return frame.owner->gives_way(frame);
-        loop::current().timers().add(*this, deadline_);
+            return frame.owner->should_yield(frame);
+        loop::current().timer_wheel().add(*this, deadline_);
         begin(frame);
         return true;
     }
@@ -81,7 +82,7 @@ private:
     return sleep_operation(deadline);
 }
 
-/// Suspends for `delay` at least, from now on. Zero and less: until the next turn of the loop.
+/// Suspends for `delay` at least, from now on. Zero and less: until the next iteration of the loop.
 template <class Representation, class Period>
 [[nodiscard]] sleep_operation sleep_for(std::chrono::duration<Representation, Period> delay) {
     return sleep_operation(detail::after(detail::saturated(delay)));

@@ -4,8 +4,8 @@
 //
 // Awaiting a task runs it within the awaiting job, like a function call; its result or exception
 // comes back the same way. A task that is destroyed unstarted just frees its frame. A task that is
-// suspended cannot be destroyed: the leaf that it waits on stops the program with a message, since
-// the kernel or a timer could still reach into the frame.
+// suspended cannot be destroyed: the awaiter that it waits on stops the program with a message,
+// since the kernel or a timer could still reach into the frame.
 #pragma once
 
 #include "../memory/fatal.hpp"
@@ -35,7 +35,8 @@ public:
     await_suspend(std::coroutine_handle<Promise> ended) noexcept {
         promise_base& promise = ended.promise();
         job& owner = *promise.owner;
-        return promise.continuation ? owner.hop(*promise.continuation) : owner.finished();
+        return promise.continuation ? owner.resume_or_yield(*promise.continuation)
+                                    : owner.finished();
     }
 
     static constexpr void await_resume() noexcept {}
@@ -132,7 +133,7 @@ public:
         promise_base& child = awaited_.promise();
         child.continuation = &parent;
         child.owner = parent.owner;
-        return parent.owner->hop(child);
+        return parent.owner->resume_or_yield(child);
     }
 
     T await_resume() { return awaited_.promise().take(); }

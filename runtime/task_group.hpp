@@ -95,8 +95,8 @@ class task_group final : detail::failing_scope {
 public:
     class wait_operation;
 
-    /// Starts a job that runs `root` from the next turn on. Its result is dropped; if it throws,
-    /// the whole group is cancelled and `with_task_group` throws that exception.
+    /// Starts a job that runs `root` from the next iteration on. Its result is dropped; if it
+    /// throws, the whole group is cancelled and `with_task_group` throws that exception.
     ///
     /// owns     the task, but not what it refers to: of a lambda that captures give the lambda
     ///          itself, `start(lambda)`, and not the task that calling it makes
@@ -183,12 +183,12 @@ private:
 };
 
 /// The awaitable of task_group::wait_for_others.
-class [[nodiscard]] task_group::wait_operation final : public leaf {
+class [[nodiscard]] task_group::wait_operation final : public awaiter {
 public:
     explicit wait_operation(task_group& awaited) noexcept
-        : leaf("wait_for_others"), group_(&awaited) {}
+        : awaiter("wait_for_others"), group_(&awaited) {}
 
-    wait_operation(wait_operation&& idle) noexcept : leaf(idle), group_(idle.group_) {}
+    wait_operation(wait_operation&& idle) noexcept : awaiter(idle), group_(idle.group_) {}
 
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
@@ -197,12 +197,12 @@ public:
         detail::promise_base& frame = awaiting.promise();
         if (!group_->is_part_of_body(frame.owner)) {
             failure_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
-            return frame.owner->gives_way(frame);
+            return frame.owner->should_yield(frame);
         }
         const bool cancelled = frame.owner->cancelled();
         if (group_->others_ == 0) {
             failure_ = cancelled ? detail::cancelled_code() : std::error_code();
-            return frame.owner->gives_way(frame);
+            return frame.owner->should_yield(frame);
         }
         next_ = std::exchange(group_->waiting_, this);
         begin(frame);
@@ -283,8 +283,8 @@ struct group_runner {
 /// all have ended.
 ///
 /// The first exception, of the body or of a job, cancels all others and is thrown when they have
-/// ended; a second one becomes a notice, and one more notice counts those after it. Cancelling the
-/// awaiting job cancels all too.
+/// ended; a second one becomes a warning, and one more warning counts those after it. Cancelling
+/// the awaiting job cancels all too.
 ///
 /// owns     keeps `body` until the end, so that its captures are alive throughout; what is local to
 ///          it goes with its own end, before the jobs do

@@ -19,7 +19,7 @@ namespace detail {
 class deadline_scope final : public scope, timer {
 public:
     explicit deadline_scope(time_point deadline) noexcept : scope("with_deadline") {
-        loop::current().timers().add(*this, deadline);
+        loop::current().timer_wheel().add(*this, deadline);
     }
 
     template <class T>

@@ -19,14 +19,14 @@ std::uint64_t ticks(time_point moment) noexcept {
 
 } // namespace
 
-void timers::add(timer& added, time_point deadline) noexcept {
+void timer_wheel::add(timer& added, time_point deadline) noexcept {
     added.deadline_ = std::max(ticks(deadline), time_);
     added.wheel_ = this;
     ++size_;
     insert(added);
 }
 
-void timers::insert(timer& inserted) noexcept {
+void timer_wheel::insert(timer& inserted) noexcept {
     const std::uint64_t differing = inserted.deadline_ ^ time_;
     const unsigned level =
         differing == 0 ? 0 : (63U - static_cast<unsigned>(std::countl_zero(differing))) / bits;
@@ -42,7 +42,7 @@ void timers::insert(timer& inserted) noexcept {
     levels_used_ = static_cast<std::uint16_t>(levels_used_ | (1U << level));
 }
 
-void timers::remove(timer& removed) noexcept {
+void timer_wheel::remove(timer& removed) noexcept {
     if (removed.next_)
         removed.next_->previous_ = removed.previous_;
     if (removed.previous_) {
@@ -61,7 +61,7 @@ void timers::remove(timer& removed) noexcept {
     --size_;
 }
 
-void timers::advance(time_point now) noexcept {
+void timer_wheel::advance(time_point now) noexcept {
     const std::uint64_t present = std::max(ticks(now), time_);
     while (levels_used_ != 0) {
         const auto level = static_cast<unsigned>(std::countr_zero(levels_used_));
@@ -75,7 +75,7 @@ void timers::advance(time_point now) noexcept {
     time_ = present;
 }
 
-time_point timers::next() const noexcept {
+time_point timer_wheel::next() const noexcept {
     if (levels_used_ == 0)
         return time_point::max();
     const auto level = static_cast<unsigned>(std::countr_zero(levels_used_));
@@ -85,7 +85,7 @@ time_point timers::next() const noexcept {
         std::chrono::duration_cast<time_point::duration>(std::chrono::nanoseconds(start)));
 }
 
-std::uint64_t timers::start_of(unsigned level, unsigned slot) const noexcept {
+std::uint64_t timer_wheel::start_of(unsigned level, unsigned slot) const noexcept {
     const unsigned above = bits * (level + 1);
     const std::uint64_t prefix = above >= 64 ? 0 : time_ >> above << above;
     return prefix | std::uint64_t{slot} << (bits * level);
@@ -93,7 +93,7 @@ std::uint64_t timers::start_of(unsigned level, unsigned slot) const noexcept {
 
 /// Expires the timers of a slot of the lowest level, or spreads those of a higher one over the
 /// levels below it. One at a time, because an expiry may remove others of the same slot.
-void timers::open(unsigned level, unsigned slot) noexcept {
+void timer_wheel::open(unsigned level, unsigned slot) noexcept {
     while (timer* const first = wheel_[level][slot]) {
         remove(*first);
         if (level == 0) {

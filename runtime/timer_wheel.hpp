@@ -16,7 +16,7 @@
 
 namespace coracle {
 
-class timers;
+class timer_wheel;
 
 /// Something to be told when a deadline has come. Lives where its owner lives; removes itself.
 class timer {
@@ -35,22 +35,23 @@ protected:
     void disarm() noexcept;
 
 private:
-    friend class timers;
+    friend class timer_wheel;
 
     timer* next_ = nullptr;
     timer* previous_ = nullptr;
-    timers* wheel_ = nullptr;
+    timer_wheel* wheel_ = nullptr;
     std::uint64_t deadline_ = 0; // in the wheel's nanoseconds
     std::uint16_t place_ = 0;    // level and slot
 };
 
-class timers {
+class timer_wheel {
 public:
-    timers() = default;
-    timers(const timers&) = delete;
-    timers& operator=(const timers&) = delete;
+    timer_wheel() = default;
+    timer_wheel(const timer_wheel&) = delete;
+    timer_wheel& operator=(const timer_wheel&) = delete;
 
-    /// Adds a timer that is not armed. A deadline that has passed already expires at the next turn.
+    /// Adds a timer that is not armed. A deadline that has passed already expires at the next
+    /// iteration.
     void add(timer& added, time_point deadline) noexcept;
 
     /// Removes a timer that is armed.

@@ -131,7 +131,7 @@ auto when_all(Range awaited)
 /// errors   the exception of the one that ended first. The result of any other is destroyed, so
 ///          that a socket accepted too late is closed, and bytes that a read took too late are
 ///          lost; the first exception of another, other than having been cancelled, becomes a
-///          notice, and one more notice counts those after it
+///          notice, and one more warning counts those after it
 template <awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 task<std::variant<detail::element_of<await_result_t<Awaitables>>...>>

@@ -86,7 +86,7 @@ void room::leave(const member& leaving) noexcept {
     try {
         tell_others(nullptr, compose("* ", leaving.name_, " left", leaving.reason_));
     } catch (const std::bad_alloc&) {
-        coracle::notice("chat: there was no memory to tell everyone that somebody left");
+        coracle::warning("chat: there was no memory to tell everyone that somebody left");
     }
 }
 

@@ -54,14 +54,14 @@ protected:
     void unwatch(detail::descriptor& watched) noexcept override;
 
 private:
-    static constexpr std::size_t most_events = 256;
+    static constexpr std::size_t max_events = 256;
 
     [[nodiscard]] int wait(const timespec* limit) noexcept;
     [[nodiscard]] std::error_code change_filters(detail::descriptor& of, int flags) noexcept;
     void handle(const kernel_event& event) noexcept;
 
     detail::owned_handle kqueue_;
-    std::array<kernel_event, most_events> events_;
+    std::array<kernel_event, max_events> events_;
 };
 
 kqueue_backend::kqueue_backend() : readiness_backend(single_calls::may_block), kqueue_(::kqueue()) {
@@ -124,7 +124,7 @@ void kqueue_backend::poll(time_point deadline) {
 
 int kqueue_backend::wait(const timespec* limit) noexcept {
     const int count =
-        ::kevent(kqueue_.get(), nullptr, 0, events_.data(), static_cast<int>(most_events), limit);
+        ::kevent(kqueue_.get(), nullptr, 0, events_.data(), static_cast<int>(max_events), limit);
     if (count < 0 && errno != EINTR)
         detail::fatal(fmt::format("kevent failed: {}", posix::last_error().message()));
     return count;

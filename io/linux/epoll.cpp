@@ -33,7 +33,7 @@ protected:
     void unwatch(detail::descriptor& watched) noexcept override;
 
 private:
-    static constexpr std::size_t most_events = 256;
+    static constexpr std::size_t max_events = 256;
 
     [[nodiscard]] int wait(time_point deadline) noexcept;
     [[nodiscard]] int wait_until(time_point deadline) noexcept;
@@ -43,7 +43,7 @@ private:
     detail::owned_handle epoll_;
     detail::owned_handle wake_;
     bool has_pwait2_ = true; // since Linux 5.11
-    std::array<epoll_event, most_events> events_;
+    std::array<epoll_event, max_events> events_;
 };
 
 epoll_backend::epoll_backend()
@@ -79,7 +79,7 @@ void epoll_backend::poll(time_point deadline) {
 }
 
 int epoll_backend::wait(time_point deadline) noexcept {
-    constexpr auto most = static_cast<int>(most_events);
+    constexpr auto most = static_cast<int>(max_events);
     int count = 0;
     if (deadline == time_point::min())
         count = ::epoll_wait(epoll_.get(), events_.data(), most, 0);
@@ -93,7 +93,7 @@ int epoll_backend::wait(time_point deadline) noexcept {
 }
 
 int epoll_backend::wait_until(time_point deadline) noexcept {
-    constexpr auto most = static_cast<int>(most_events);
+    constexpr auto most = static_cast<int>(max_events);
     const std::chrono::nanoseconds left = std::max(deadline - now(), std::chrono::nanoseconds(0));
     if (has_pwait2_) {
         const timespec limit = detail::to_timespec(left);

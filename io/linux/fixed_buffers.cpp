@@ -41,11 +41,11 @@ std::optional<std::uint64_t> fixed_buffers::add(std::span<std::byte> region) {
     }
     static std::atomic<bool> said = false; // the next pool will not fare better
     if (!said.exchange(true))
-        notice(fmt::format("io_uring: a pool of {} bytes goes unregistered: {}{}", region.size(),
-                           std::strerror(-failure),
-                           failure == -ENOMEM
-                               ? " (the limit of locked memory, ulimit -l, may be too small)"
-                               : ""));
+        warning(fmt::format("io_uring: a pool of {} bytes goes unregistered: {}{}", region.size(),
+                            std::strerror(-failure),
+                            failure == -ENOMEM
+                                ? " (the limit of locked memory, ulimit -l, may be too small)"
+                                : ""));
     return std::nullopt;
 }
 

@@ -15,9 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_provided = 256;        // more would only take them out of the cache
+constexpr std::size_t max_provided = 256;         // more would only take them out of the cache
 constexpr std::size_t ring_alignment = 64 * 1024; // a multiple of every page size in use
-constexpr std::size_t most_buffer_bytes = std::size_t{1} << 30;
+constexpr std::size_t max_buffer_bytes = std::size_t{1} << 30;
 
 std::size_t mapped_bytes(unsigned entries) noexcept {
     const std::size_t bytes = entries * sizeof(io_uring_buf);
@@ -48,7 +48,7 @@ bool try_multishot_receive() {
         return false;
     bool came = false;
     bool ended = false;
-    for (int turn = 0; turn < 3 && !ended; ++turn) {
+    for (int iteration = 0; iteration < 3 && !ended; ++iteration) {
         static_cast<void>(used.enter(1, 20ms));
         used.collect([&](std::uint64_t, int answer, unsigned flags) {
             came = came || (answer == 1 && (flags & IORING_CQE_F_MORE));
@@ -118,8 +118,8 @@ void provided_ring::close() noexcept {
     detail::unmap_pages(std::exchange(entries_, nullptr), mapped_bytes(size_));
 }
 
-buffer_group::buffer_group(buffer_pool& pool, const origin& made) noexcept
-    : pool_(&pool), made_(made) {
+buffer_group::buffer_group(buffer_pool& pool, const creation_site& where) noexcept
+    : pool_(&pool), where_(where) {
     pool.add(*this);
 }
 
@@ -129,10 +129,10 @@ buffer_group::~buffer_group() {
 
 bool buffer_group::open(ring& of, std::uint16_t group) {
     number_ = group;
-    most_lent_ = std::min(pool_->size() / 2, most_provided);
-    if (most_lent_ == 0 || pool_->buffer_bytes() > most_buffer_bytes)
+    max_lent_ = std::min(pool_->size() / 2, max_provided);
+    if (max_lent_ == 0 || pool_->buffer_bytes() > max_buffer_bytes)
         return false;
-    slots_ = std::vector<detail::received_bytes>(std::bit_ceil(most_lent_));
+    slots_ = std::vector<detail::received_bytes>(std::bit_ceil(max_lent_));
     for (detail::received_bytes& each : slots_) {
         each.home = &free_;
         each.give_back();
@@ -141,10 +141,10 @@ bool buffer_group::open(ring& of, std::uint16_t group) {
 }
 
 void buffer_group::feed() noexcept {
-    if (!pool_ || lent_count_ == most_lent_)
+    if (!pool_ || lent_count_ == max_lent_)
         return;
-    while (free_ && lent_count_ < most_lent_) {
-        buffer_lease spare = pool_->try_lease(made_);
+    while (free_ && lent_count_ < max_lent_) {
+        buffer_lease spare = pool_->try_lease(where_);
         if (!spare)
             break;
         detail::received_bytes& slot = *free_;
@@ -183,13 +183,13 @@ buffer_group* buffer_groups::group_of(const buffer_pool* pool) noexcept {
     return nullptr;
 }
 
-buffer_group* buffer_groups::group_for(buffer_pool& pool, const origin& made) noexcept {
+buffer_group* buffer_groups::group_for(buffer_pool& pool, const creation_site& where) noexcept {
     buffer_group* const known = group_of(&pool);
     if (known || refused_ || !multishot_receive_works())
         return known;
     try {
         std::erase_if(groups_, [](const auto& each) { return !each->pool(); });
-        auto added = std::make_unique<buffer_group>(pool, made);
+        auto added = std::make_unique<buffer_group>(pool, where);
         groups_.reserve(groups_.size() + 1);
         refused_ = !added->open(ring_, made_count_);
         if (refused_)

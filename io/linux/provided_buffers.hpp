@@ -55,8 +55,8 @@ private:
 
 class buffer_group final : buffer_borrower {
 public:
-    /// `made` is what the pool names for the buffers that the kernel has.
-    buffer_group(buffer_pool& pool, const origin& made) noexcept;
+    /// `where` is what the pool names for the buffers that the kernel has.
+    buffer_group(buffer_pool& pool, const creation_site& where) noexcept;
 
     ~buffer_group();
 
@@ -79,14 +79,14 @@ public:
     [[nodiscard]] detail::received_bytes& take(std::uint16_t slot, std::size_t bytes) noexcept;
 
 private:
-    void pool_goes() noexcept override { return_buffers(); }
+    void on_pool_destroyed() noexcept override { return_buffers(); }
 
     buffer_pool* pool_;
-    [[no_unique_address]] origin made_;
+    [[no_unique_address]] creation_site where_;
     provided_ring lent_;
     std::vector<detail::received_bytes> slots_;
     detail::received_bytes* free_ = nullptr;
-    std::size_t most_lent_ = 0;
+    std::size_t max_lent_ = 0;
     std::size_t lent_count_ = 0;
     std::uint16_t number_ = 0;
 };
@@ -100,7 +100,7 @@ public:
     [[nodiscard]] buffer_group* group_of(const buffer_pool* pool) noexcept;
 
     /// Makes one if there is none. Null if it cannot be had: then a receive has to do without.
-    [[nodiscard]] buffer_group* group_for(buffer_pool& pool, const origin& made) noexcept;
+    [[nodiscard]] buffer_group* group_for(buffer_pool& pool, const creation_site& where) noexcept;
 
     /// As each group does.
     void feed() noexcept;

@@ -19,8 +19,8 @@ using namespace std::chrono_literals;
 
 constexpr unsigned default_entries = 256;
 constexpr unsigned default_user_entries = 128; // its memory counts against a user's memlock limit
-constexpr unsigned least_entries = 8;
-constexpr unsigned most_entries = 32768; // the kernel's own limit
+constexpr unsigned min_entries = 8;
+constexpr unsigned max_entries = 32768; // the kernel's own limit
 constexpr unsigned completions_per_request = 16;
 
 std::string describe(const char* what, int number) {
@@ -45,7 +45,7 @@ ring::~ring() {
 bool ring::open(unsigned wanted_entries, std::string& reason) {
     const unsigned usual = ::geteuid() == 0 ? default_entries : default_user_entries;
     const unsigned wanted = wanted_entries ? wanted_entries : usual;
-    const int failure = set_up_within_limits(std::clamp(wanted, least_entries, most_entries));
+    const int failure = set_up_within_limits(std::clamp(wanted, min_entries, max_entries));
     if (failure != 0) {
         reason = describe("io_uring_setup failed", -failure);
         if (failure == -ENOMEM)
@@ -64,7 +64,7 @@ bool ring::open(unsigned wanted_entries, std::string& reason) {
 /// Where locked memory is short, a smaller ring will do; and what another ring has just given back
 /// is counted as locked for some time yet.
 int ring::set_up_within_limits(unsigned entries) noexcept {
-    for (unsigned size = entries; size >= least_entries; size /= 2) {
+    for (unsigned size = entries; size >= min_entries; size /= 2) {
         const int failure = set_up(size);
         if (failure != -ENOMEM) {
             reduced_to_ = failure == 0 && size != entries ? size : 0;
@@ -74,9 +74,9 @@ int ring::set_up_within_limits(unsigned entries) noexcept {
     int failure = -ENOMEM;
     for (int tries = 0; failure == -ENOMEM && tries < 20; ++tries) {
         std::this_thread::sleep_for(10ms);
-        failure = set_up(least_entries);
+        failure = set_up(min_entries);
     }
-    reduced_to_ = failure == 0 && entries != least_entries ? least_entries : 0;
+    reduced_to_ = failure == 0 && entries != min_entries ? min_entries : 0;
     return failure;
 }
 
@@ -150,7 +150,7 @@ int ring::make_buffer_table(unsigned slots) noexcept {
 
 int ring::register_buffer(unsigned slot, std::span<std::byte> buffer) noexcept {
     const iovec place = {buffer.data(), buffer.size()};
-    const __u64 tag = 0; // nobody wants to know when the kernel has done with the one before
+    const __u64 tag = 0; // ignored wants to know when the kernel has done with the one before
     const int updated = io_uring_register_buffers_update_tag(&ring_, slot, &place, &tag, 1);
     return std::min(updated, 0);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// io_uring: completions. Operations become requests (uring_requests); a turn gives all of them to
-// the kernel and waits for completions in one entry, collects everything that has come, and only
-// then is anything resumed. What goes on and on, one request for all that a socket brings, is in
-// uring_multishot.
+// io_uring: completions. Operations become requests (uring_requests); an iteration gives all of
+// them to the kernel and waits for completions in one entry, collects everything that has come, and
+// only then is anything resumed. What goes on and on, one request for all that a socket brings, is
+// in uring_multishot.
 //
 // A read of a socket that has been read from before is not given to the kernel before there is
 // something to read: one poll, made once, tells that of every arrival, where a read that has to
@@ -18,8 +18,8 @@
 #include "../../memory/fatal.hpp"
 #include "../../runtime/diagnostics/warning.hpp"
 #include "../context.hpp"
-#include "fixed_buffers.hpp"
 #include "../posix/calls.hpp"
+#include "fixed_buffers.hpp"
 #include "ring.hpp"
 #include "uring_multishot.hpp"
 #include "uring_requests.hpp"
@@ -38,7 +38,7 @@ namespace coracle {
 
 namespace {
 
-using uring::for_ever;
+using uring::no_timeout;
 
 class uring_backend final : public backend {
 public:
@@ -57,24 +57,24 @@ public:
     void wake() noexcept override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
-    bool forget(detail::descriptor& known) noexcept override;
-    void forget_now(detail::descriptor& known) noexcept override;
+    bool unregister(detail::descriptor& known) noexcept override;
+    void unregister_now(detail::descriptor& known) noexcept override;
     void disarm(detail::descriptor& unwanted) noexcept override;
     void flush() noexcept override;
     void finish_closing() noexcept override;
     void return_buffers() noexcept override;
 
 private:
-    void give(operation& started) noexcept;
+    void submit_now(operation& started) noexcept;
     [[nodiscard]] bool request(operation& started) noexcept;
     [[nodiscard]] bool waits_for_poll(const operation& read) noexcept;
     void request_poll(detail::descriptor& polled) noexcept;
     void request_wake() noexcept;
     void request_backlog() noexcept;
     void collect() noexcept;
-    void take(operation& answered, int answer) noexcept;
-    void take_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
-    void take_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept;
+    void complete(operation& answered, int answer) noexcept;
+    void complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
+    void complete_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept;
 
     uring::ring ring_;
     uring::requests requests_{ring_};
@@ -86,7 +86,7 @@ private:
     std::uint64_t wake_count_ = 0;     // what the kernel reads from it
     bool wake_requested_ = false;      // the kernel may write to wake_count_
     bool has_poll_ = true;             // since Linux 5.13; before, reads wait in the kernel
-    bool forget_refused_ = false;      // there was no room to ask the kernel to forget a poll
+    bool unregister_pending_ = false;  // there was no room to ask the kernel to unregister a poll
 };
 
 bool uring_backend::open(const context_options& options, std::string& reason) {
@@ -99,7 +99,7 @@ bool uring_backend::open(const context_options& options, std::string& reason) {
         return false;
     multishots_.open();
     if (ring_.reduced_to() != 0)
-        notice(
+        warning(
             fmt::format("io_uring: the limit of locked memory (ulimit -l) leaves room for a ring "
                         "of {} entries only",
                         ring_.reduced_to()));
@@ -109,10 +109,10 @@ bool uring_backend::open(const context_options& options, std::string& reason) {
 uring_backend::~uring_backend() {
     // Closing a ring does not stop the kernel from writing: what is under way must end first.
     if (wake_requested_) {
-        while (!requests_.ask_cancel(uring::wake_up))
-            requests_.enter(0, for_ever);
+        while (!requests_.prep_cancel(uring::wake_up))
+            requests_.enter(0, no_timeout);
         while (wake_requested_) {
-            requests_.enter(1, for_ever);
+            requests_.enter(1, no_timeout);
             collect();
         }
     }
@@ -125,12 +125,12 @@ bool uring_backend::submit(operation& started) noexcept {
         return false;
     if (started.inbound() && started.target().shots && uring::multishots::take_untaken(started))
         return false;
-    give(started);
+    submit_now(started);
     return true;
 }
 
 /// Has the kernel do it, now or when there is room or, for a read, something to read.
-void uring_backend::give(operation& started) noexcept {
+void uring_backend::submit_now(operation& started) noexcept {
     if (uring::is_read(started) && waits_for_poll(started))
         started.target().read_parked = true;
     else if (!backlog_.empty() || !request(started))
@@ -151,7 +151,7 @@ bool uring_backend::waits_for_poll(const operation& read) noexcept {
 }
 
 void uring_backend::request_poll(detail::descriptor& polled) noexcept {
-    if (!has_poll_ || !requests_.ask_poll(polled))
+    if (!has_poll_ || !requests_.prep_poll(polled))
         return;
     polled.registered = true;
     polled.readable = true; // until a read finds less than it asked for
@@ -168,15 +168,15 @@ void uring_backend::cancel(operation& unwanted) noexcept {
     if (unwanted.inbound() && target.shots)
         parked = std::exchange(target.shots->parked, false) || parked;
     // What the kernel does not know of is over at once, and leaves the socket as it is.
-    if (parked || backlog_.remove(unwanted) || ring_.withdraw(uring::name_of(unwanted))) {
+    if (parked || backlog_.remove(unwanted) || ring_.withdraw(uring::to_user_data(unwanted))) {
         unwanted.fail(detail::cancelled_code());
         retire(unwanted);
-    } else if (!unwanted_.empty() || !requests_.ask_cancel(uring::name_of(unwanted))) {
+    } else if (!unwanted_.empty() || !requests_.prep_cancel(uring::to_user_data(unwanted))) {
         unwanted_.push(unwanted);
     }
 }
 
-bool uring_backend::forget(detail::descriptor& known) noexcept {
+bool uring_backend::unregister(detail::descriptor& known) noexcept {
     const bool armed = known.shots && known.shots->armed;
     if (!known.registered && !armed) {
         known.readable = true;
@@ -187,18 +187,18 @@ bool uring_backend::forget(detail::descriptor& known) noexcept {
     }
     // As long as these are there the socket is too, whatever becomes of its handle.
     if (armed && !multishots_.disarm(known))
-        forget_refused_ = true;
-    if (known.registered && !std::exchange(known.forgetting, true) &&
-        !requests_.ask_cancel(uring::name_of_poll(known))) {
-        known.forgetting = false;
-        forget_refused_ = true;
+        unregister_pending_ = true;
+    if (known.registered && !std::exchange(known.unregistering, true) &&
+        !requests_.prep_cancel(uring::to_poll_data(known))) {
+        known.unregistering = false;
+        unregister_pending_ = true;
     }
     return false;
 }
 
-void uring_backend::forget_now(detail::descriptor& known) noexcept {
-    while (!forget(known)) {
-        requests_.enter(1, for_ever);
+void uring_backend::unregister_now(detail::descriptor& known) noexcept {
+    while (!unregister(known)) {
+        requests_.enter(1, no_timeout);
         collect();
     }
 }
@@ -206,7 +206,7 @@ void uring_backend::forget_now(detail::descriptor& known) noexcept {
 void uring_backend::finish_closing() noexcept {
     while (closing() > 0) {
         request_backlog();
-        requests_.enter(1, for_ever);
+        requests_.enter(1, no_timeout);
         collect();
     }
 }
@@ -218,7 +218,7 @@ void uring_backend::return_buffers() noexcept {
 void uring_backend::flush() noexcept {
     request_backlog();
     if (ring_.has_unsubmitted())
-        requests_.enter(0, for_ever);
+        requests_.enter(0, no_timeout);
 }
 
 void uring_backend::request_wake() noexcept {
@@ -228,10 +228,10 @@ void uring_backend::request_wake() noexcept {
 }
 
 void uring_backend::request_backlog() noexcept {
-    if (std::exchange(forget_refused_, false))
+    if (std::exchange(unregister_pending_, false))
         retry_closing();
     while (operation* const unwanted = unwanted_.pop()) {
-        if (!requests_.ask_cancel(uring::name_of(*unwanted))) {
+        if (!requests_.prep_cancel(uring::to_user_data(*unwanted))) {
             unwanted_.push(*unwanted);
             return;
         }
@@ -255,30 +255,30 @@ void uring_backend::poll(time_point deadline) {
     if (deadline != time_point::min() && nothing_held_back && !ring_.completions_waiting()) {
         const bool limited = deadline != time_point::max();
         requests_.enter(1,
-                        limited ? std::max(deadline - now(), time_point::duration(0)) : for_ever);
+                        limited ? std::max(deadline - now(), time_point::duration(0)) : no_timeout);
     } else {
-        requests_.enter(0, for_ever);
+        requests_.enter(0, no_timeout);
     }
     collect();
 }
 
 void uring_backend::collect() noexcept {
     ring_.collect([this](std::uint64_t whose, int answer, unsigned flags) {
-        if (whose == uring::nobody)
+        if (whose == uring::ignored)
             return;
         if (whose == uring::wake_up)
             wake_requested_ = false;
         else if (whose & uring::poll_mark)
-            take_poll(uring::named_by<detail::descriptor>(whose), answer, flags);
+            complete_poll(uring::from_user_data<detail::descriptor>(whose), answer, flags);
         else if (whose & uring::multishot_mark)
-            take_multishot(uring::named_by<detail::descriptor>(whose), answer, flags);
+            complete_multishot(uring::from_user_data<detail::descriptor>(whose), answer, flags);
         else
-            take(uring::named_by<operation>(whose), answer);
+            complete(uring::from_user_data<operation>(whose), answer);
     });
 }
 
-void uring_backend::take_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept {
-    const detail::pin kept(&polled);
+void uring_backend::complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept {
+    const detail::descriptor_ref kept(&polled);
     has_poll_ = has_poll_ && answer != -EINVAL;
     polled.readable = true;
     if (answer > 0 && (answer & (POLLRDHUP | POLLHUP | POLLERR)))
@@ -288,11 +288,11 @@ void uring_backend::take_poll(detail::descriptor& polled, int answer, unsigned f
     if (flags & IORING_CQE_F_MORE)
         return;
     polled.registered = false;
-    polled.forgetting = false;
-    forgotten(polled);
+    polled.unregistering = false;
+    on_unregistered(polled);
 }
 
-void uring_backend::take(operation& answered, int answer) noexcept {
+void uring_backend::complete(operation& answered, int answer) noexcept {
     if (!unwanted_.empty())
         unwanted_.remove(answered);
     if (answer == -EINTR || answer == -EAGAIN) {
@@ -302,7 +302,7 @@ void uring_backend::take(operation& answered, int answer) noexcept {
         if (answered.interrupted())
             answered.fail(detail::cancelled_code());
         else if (told || answer == -EINTR || uring::make_blocking(answered))
-            return give(answered);
+            return submit_now(answered);
     } else if (answer < 0) {
         answered.fail(posix::error_of(-answer));
     } else {
@@ -312,25 +312,26 @@ void uring_backend::take(operation& answered, int answer) noexcept {
             target.readable = static_cast<std::size_t>(answer) == read.size();
         }
         if (!answered.advance(answer))
-            return give(answered);
+            return submit_now(answered);
     }
     retire(answered);
 }
 
-void uring_backend::take_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept {
-    const detail::pin kept(&armed);
+void uring_backend::complete_multishot(detail::descriptor& armed, int answer,
+                                       unsigned flags) noexcept {
+    const detail::descriptor_ref kept(&armed);
     switch (multishots_.take(armed, answer, flags)) {
     case uring::verdict::nothing:
         break;
     case uring::verdict::complete:
         retire(*armed.in.active);
         break;
-    case uring::verdict::ask_again:
-        give(*armed.in.active);
+    case uring::verdict::resubmit:
+        submit_now(*armed.in.active);
         break;
     }
     if (!(flags & IORING_CQE_F_MORE))
-        forgotten(armed);
+        on_unregistered(armed);
 }
 
 void uring_backend::disarm(detail::descriptor& unwanted) noexcept {

@@ -13,8 +13,8 @@ namespace coracle::uring {
 namespace {
 
 /// What a multishot may have brought before it is asked to end. More comes until it has.
-constexpr std::size_t most_untaken = 64;
-constexpr std::size_t most_untaken_buffers = 8;
+constexpr std::size_t max_pending = 64;
+constexpr std::size_t max_pending_buffers = 8;
 
 /// Whether what has ended a multishot is nothing that somebody has to be told.
 bool ends_well(int error) noexcept {
@@ -37,7 +37,7 @@ bool multishots::wants(const operation& asked) noexcept {
     if (!asked.arriving() || (shots.armed && shots.armed_pool != shots.pool))
         return false;
     const auto& receive = static_cast<const receive_operation&>(asked);
-    return groups_.group_for(receive.pool(), receive.made()) != nullptr;
+    return groups_.group_for(receive.pool(), receive.where()) != nullptr;
 }
 
 bool multishots::park(operation& waiting) noexcept {
@@ -51,10 +51,10 @@ bool multishots::arm(operation& waiting) noexcept {
     detail::descriptor& target = waiting.target();
     detail::multishot& shots = *target.shots;
     if (waiting.code() == opcode::accept) {
-        shots.armed = requests_.ask_accepts(target);
+        shots.armed = requests_.prep_multishot_accept(target);
     } else {
         const buffer_pool& pool = static_cast<receive_operation&>(waiting).pool();
-        shots.armed = requests_.ask_receives(target, groups_.group_of(&pool)->number());
+        shots.armed = requests_.prep_multishot_receive(target, groups_.group_of(&pool)->number());
         if (shots.armed)
             shots.armed_pool = &pool;
     }
@@ -63,7 +63,7 @@ bool multishots::arm(operation& waiting) noexcept {
 
 bool multishots::disarm(detail::descriptor& armed) noexcept {
     detail::multishot& shots = *armed.shots;
-    shots.ending = shots.ending || requests_.ask_cancel(name_of_multishot(armed));
+    shots.ending = shots.ending || requests_.prep_cancel(to_multishot_data(armed));
     return shots.ending;
 }
 
@@ -144,10 +144,10 @@ verdict multishots::take_connection(detail::descriptor& armed, native_handle acc
     try {
         shots.connections->push(accepted);
     } catch (const std::bad_alloc&) {
-        notice("there was no memory to keep a connection until it is asked for: it was closed");
+        warning("there was no memory to keep a connection until it is asked for: it was closed");
         armed.opened_by->close(accepted);
     }
-    if (shots.armed && shots.connections->size() >= most_untaken)
+    if (shots.armed && shots.connections->size() >= max_pending)
         static_cast<void>(disarm(armed)); // the next that comes tries again
     return verdict::nothing;
 }
@@ -170,7 +170,7 @@ verdict multishots::take_bytes(detail::descriptor& armed, int answer, unsigned f
     const bool served = shots.parked && take_untaken_bytes(*armed.in.active);
     if (served)
         shots.parked = false;
-    if (shots.armed && shots.bytes.size() >= most_untaken_buffers)
+    if (shots.armed && shots.bytes.size() >= max_pending_buffers)
         static_cast<void>(disarm(armed));
     return served ? verdict::complete : verdict::nothing;
 }
@@ -182,12 +182,12 @@ verdict multishots::take_end(operation& waiting, int answer) noexcept {
         static_cast<receive_operation&>(waiting).deliver_end();
     } else if (answer == -ENOBUFS && waiting.code() != opcode::accept) {
         if (!waiting.arriving() || !waiting.advance(0))
-            return verdict::ask_again; // with a buffer of its own
+            return verdict::resubmit; // with a buffer of its own
     } else if (answer == -EAGAIN) {
         if (make_blocking(waiting))
-            return verdict::ask_again;
+            return verdict::resubmit;
     } else if (answer >= 0 || (ends_well(-answer) && answer != -ENOBUFS)) {
-        return verdict::ask_again;
+        return verdict::resubmit;
     } else {
         waiting.fail(posix::error_of(-answer));
     }

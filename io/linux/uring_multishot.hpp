@@ -4,7 +4,7 @@
 //
 // A multishot that is wanted is armed when somebody waits and nothing is there; whatever ends it
 // (an overflow of the completions, a shortage), the next one who waits arms it again. One that has
-// brought much that nobody takes is asked to end.
+// brought much that ignored takes is asked to end.
 //
 // Nothing is retired here: the backend does that, by what `take` says.
 #pragma once
@@ -16,11 +16,11 @@
 
 namespace coracle::uring {
 
-/// What a completion of a multishot means for the operation that is active in the lane.
+/// What a completion of a multishot means for the operation that is active in the io_queue.
 enum class verdict {
     nothing,
-    complete,  // it is over
-    ask_again, // it has to be given to the kernel anew
+    complete, // it is over
+    resubmit, // it has to be given to the kernel anew
 };
 
 class multishots {

@@ -27,21 +27,21 @@ void requests::enter(unsigned completions, std::chrono::nanoseconds limit) noexc
         detail::fatal(fmt::format("io_uring_enter failed: {}", std::strerror(-failure)));
 }
 
-io_uring_sqe* requests::room() noexcept {
+io_uring_sqe* requests::sqe() noexcept {
     io_uring_sqe* free = ring_.request();
     if (!free) {
-        enter(0, for_ever);
+        enter(0, no_timeout);
         free = ring_.request();
     }
     return free;
 }
 
 bool requests::ask(operation& started) noexcept {
-    io_uring_sqe* const sqe = room();
+    io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     fill_in(*sqe, started);
-    io_uring_sqe_set_data64(sqe, name_of(started));
+    io_uring_sqe_set_data64(sqe, to_user_data(started));
     return true;
 }
 
@@ -63,7 +63,7 @@ void requests::fill_in(io_uring_sqe& sqe, operation& started) noexcept {
         break;
     case opcode::write: {
         auto& write = static_cast<transfer_operation&>(started);
-        io_uring_prep_send(&sqe, handle, write.data(), std::min(write.size(), posix::most_bytes),
+        io_uring_prep_send(&sqe, handle, write.data(), std::min(write.size(), posix::max_bytes),
                            MSG_NOSIGNAL | MSG_WAITALL);
         break;
     }
@@ -85,40 +85,41 @@ void requests::fill_in_read(io_uring_sqe& sqe, transfer_operation& read) noexcep
     if (read.arriving())
         io_uring_prep_recv(&sqe, handle, &peeked_, 1, MSG_PEEK | wait_flags(read));
     else
-        io_uring_prep_recv(&sqe, handle, read.data(), std::min(read.size(), posix::most_bytes),
+        io_uring_prep_recv(&sqe, handle, read.data(), std::min(read.size(), posix::max_bytes),
                            wait_flags(read));
 }
 
-bool requests::ask_poll(const detail::descriptor& polled) noexcept {
-    io_uring_sqe* const sqe = room();
+bool requests::prep_poll(const detail::descriptor& polled) noexcept {
+    io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     io_uring_prep_poll_multishot(sqe, static_cast<int>(polled.handle), POLLIN | POLLRDHUP);
-    io_uring_sqe_set_data64(sqe, name_of_poll(polled));
+    io_uring_sqe_set_data64(sqe, to_poll_data(polled));
     return true;
 }
 
-bool requests::ask_accepts(const detail::descriptor& listener) noexcept {
-    io_uring_sqe* const sqe = room();
+bool requests::prep_multishot_accept(const detail::descriptor& listener) noexcept {
+    io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     io_uring_prep_multishot_accept(sqe, static_cast<int>(listener.handle), nullptr, nullptr,
                                    SOCK_CLOEXEC);
-    io_uring_sqe_set_data64(sqe, name_of_multishot(listener));
+    io_uring_sqe_set_data64(sqe, to_multishot_data(listener));
     return true;
 }
 
-bool requests::ask_receives(const detail::descriptor& stream, std::uint16_t group) noexcept {
-    io_uring_sqe* const sqe = room();
+bool requests::prep_multishot_receive(const detail::descriptor& stream,
+                                      std::uint16_t group) noexcept {
+    io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     prepare_multishot_receive(*sqe, static_cast<int>(stream.handle), group);
-    io_uring_sqe_set_data64(sqe, name_of_multishot(stream));
+    io_uring_sqe_set_data64(sqe, to_multishot_data(stream));
     return true;
 }
 
 bool requests::ask_wake_up(int handle, std::span<std::byte> into) noexcept {
-    io_uring_sqe* const sqe = room();
+    io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     io_uring_prep_read(sqe, handle, into.data(), static_cast<unsigned>(into.size()), 0);
@@ -126,12 +127,12 @@ bool requests::ask_wake_up(int handle, std::span<std::byte> into) noexcept {
     return true;
 }
 
-bool requests::ask_cancel(std::uint64_t name) noexcept {
-    io_uring_sqe* const sqe = room();
+bool requests::prep_cancel(std::uint64_t name) noexcept {
+    io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     io_uring_prep_cancel64(sqe, name, 0);
-    io_uring_sqe_set_data64(sqe, nobody);
+    io_uring_sqe_set_data64(sqe, ignored);
     return true;
 }
 

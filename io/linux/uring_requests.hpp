@@ -18,28 +18,28 @@
 
 namespace coracle::uring {
 
-inline constexpr std::uint64_t nobody = 0;
+inline constexpr std::uint64_t ignored = 0;
 inline constexpr std::uint64_t wake_up = 2;
 
 // Bits that an address does not have.
 inline constexpr std::uint64_t poll_mark = 1;
 inline constexpr std::uint64_t multishot_mark = 4;
 
-[[nodiscard]] inline std::uint64_t name_of(const operation& named) noexcept {
+[[nodiscard]] inline std::uint64_t to_user_data(const operation& named) noexcept {
     return reinterpret_cast<std::uintptr_t>(&named);
 }
 
-[[nodiscard]] inline std::uint64_t name_of_poll(const detail::descriptor& polled) noexcept {
+[[nodiscard]] inline std::uint64_t to_poll_data(const detail::descriptor& polled) noexcept {
     return reinterpret_cast<std::uintptr_t>(&polled) | poll_mark;
 }
 
-[[nodiscard]] inline std::uint64_t name_of_multishot(const detail::descriptor& armed) noexcept {
+[[nodiscard]] inline std::uint64_t to_multishot_data(const detail::descriptor& armed) noexcept {
     return reinterpret_cast<std::uintptr_t>(&armed) | multishot_mark;
 }
 
 /// What `Named` a completion is for.
 template <class Named>
-[[nodiscard]] Named& named_by(std::uint64_t name) noexcept {
+[[nodiscard]] Named& from_user_data(std::uint64_t name) noexcept {
     constexpr std::uint64_t marks = poll_mark | multishot_mark;
     return *reinterpret_cast<Named*>(static_cast<std::uintptr_t>(name & ~marks));
 }
@@ -59,7 +59,7 @@ template <class Named>
 /// opened it, may have made it one that does not. False, and failed, if that cannot be undone.
 [[nodiscard]] bool make_blocking(operation& started) noexcept;
 
-inline constexpr std::chrono::nanoseconds for_ever(-1);
+inline constexpr std::chrono::nanoseconds no_timeout(-1);
 
 class requests {
 public:
@@ -69,31 +69,32 @@ public:
     [[nodiscard]] bool ask(operation& started) noexcept;
 
     /// To tell, from now on, when there is something to read.
-    [[nodiscard]] bool ask_poll(const detail::descriptor& polled) noexcept;
+    [[nodiscard]] bool prep_poll(const detail::descriptor& polled) noexcept;
 
     /// To accept again and again.
-    [[nodiscard]] bool ask_accepts(const detail::descriptor& listener) noexcept;
+    [[nodiscard]] bool prep_multishot_accept(const detail::descriptor& listener) noexcept;
 
     /// To receive again and again, into buffers of a group.
-    [[nodiscard]] bool ask_receives(const detail::descriptor& stream, std::uint16_t group) noexcept;
+    [[nodiscard]] bool prep_multishot_receive(const detail::descriptor& stream,
+                                              std::uint16_t group) noexcept;
 
     /// To read what wakes the loop.
     [[nodiscard]] bool ask_wake_up(int handle, std::span<std::byte> into) noexcept;
 
     /// To end what has this name.
-    [[nodiscard]] bool ask_cancel(std::uint64_t name) noexcept;
+    [[nodiscard]] bool prep_cancel(std::uint64_t name) noexcept;
 
     /// Gives all to the kernel, and waits for completions, as ring::enter does. A failure stops the
     /// program: without the kernel nothing here can end.
     void enter(unsigned completions, std::chrono::nanoseconds limit) noexcept;
 
 private:
-    [[nodiscard]] io_uring_sqe* room() noexcept;
+    [[nodiscard]] io_uring_sqe* sqe() noexcept;
     void fill_in(io_uring_sqe& sqe, operation& started) noexcept;
     void fill_in_read(io_uring_sqe& sqe, transfer_operation& read) noexcept;
 
     ring& ring_;
-    std::byte peeked_{}; // nobody reads it
+    std::byte peeked_{}; // ignored reads it
 };
 
 } // namespace coracle::uring

@@ -33,7 +33,7 @@ ssize_t receive(transfer_operation& read, std::size_t& asked) noexcept {
     }
     asked = read.size();
     const ssize_t answer =
-        ::recv(handle_of(read), read.data(), std::min(asked, most_bytes), MSG_DONTWAIT);
+        ::recv(handle_of(read), read.data(), std::min(asked, max_bytes), MSG_DONTWAIT);
     if (answer < 0 && arriving) {
         const int error = errno; // another one may get the buffer, and call the kernel at once
         static_cast<receive_operation&>(read).give_back();
@@ -43,7 +43,7 @@ ssize_t receive(transfer_operation& read, std::size_t& asked) noexcept {
 }
 
 ssize_t send(transfer_operation& write) noexcept {
-    return ::send(handle_of(write), write.data(), std::min(write.size(), most_bytes),
+    return ::send(handle_of(write), write.data(), std::min(write.size(), max_bytes),
                   MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -121,8 +121,7 @@ attempt_result attempt(operation& tried) noexcept {
         std::size_t asked = 0;
         const ssize_t answer = call(tried, asked);
         if (answer >= 0) {
-            const bool short_answer =
-                static_cast<std::size_t>(answer) < std::min(asked, most_bytes);
+            const bool short_answer = static_cast<std::size_t>(answer) < std::min(asked, max_bytes);
             if (tried.advance(answer))
                 return short_answer && answer > 0 ? attempt_result::partial
                                                   : attempt_result::complete;
@@ -137,21 +136,21 @@ attempt_result attempt(operation& tried) noexcept {
     }
 }
 
-socklen_t to_native(const address& value, void* room) noexcept {
+socklen_t to_native(const address& value, void* storage) noexcept {
     if (value.is_v6()) {
         sockaddr_in6 native = {};
         native.sin6_family = AF_INET6;
         native.sin6_port = htons(value.port());
         native.sin6_scope_id = value.scope();
         std::memcpy(&native.sin6_addr, value.bytes().data(), 16);
-        std::memcpy(room, &native, sizeof native);
+        std::memcpy(storage, &native, sizeof native);
         return sizeof native;
     }
     sockaddr_in native = {};
     native.sin_family = AF_INET;
     native.sin_port = htons(value.port());
     std::memcpy(&native.sin_addr, value.bytes().data(), 4);
-    std::memcpy(room, &native, sizeof native);
+    std::memcpy(storage, &native, sizeof native);
     return sizeof native;
 }
 

@@ -27,15 +27,15 @@ enum class attempt_result {
 /// Does as much of an operation as can be done without blocking.
 [[nodiscard]] attempt_result attempt(operation& tried) noexcept;
 
-/// The platform's form of an address; `room` must hold a sockaddr_in6.
-socklen_t to_native(const address& value, void* room) noexcept;
+/// The platform's form of an address; `storage` must hold a sockaddr_in6.
+socklen_t to_native(const address& value, void* storage) noexcept;
 [[nodiscard]] address from_native(const sockaddr_storage& value);
 
 /// Fills the scratch space of a vector operation with what is still to be done.
 [[nodiscard]] msghdr& message_of(vector_operation& moved) noexcept;
 
 /// The most that one call is asked to move: what fits a signed 32-bit result everywhere.
-inline constexpr std::size_t most_bytes = std::size_t{1} << 30;
+inline constexpr std::size_t max_bytes = std::size_t{1} << 30;
 
 /// Throws nothing, since operations that find out must not; no code if it was done.
 [[nodiscard]] std::error_code set_blocking(int handle, bool blocking) noexcept;

@@ -69,7 +69,7 @@ void readiness_backend::cancel(operation& unwanted) noexcept {
     retire(unwanted);
 }
 
-bool readiness_backend::forget(descriptor& known) noexcept {
+bool readiness_backend::unregister(descriptor& known) noexcept {
     if (!known.registered)
         return true;
     unwatch(known);

@@ -5,7 +5,7 @@
 // so a busy socket never meets the kernel's interface of waiting. Private.
 //
 // Invariants. A descriptor is registered once, for edges of both directions, when an operation
-// first has to wait for it; what the kernel last said is remembered. A lane's active operation
+// first has to wait for it; what the kernel last said is remembered. An io_queue's active operation
 // waits exactly while its direction is not ready. A short answer means that the direction is
 // drained (unless the stream's end is near, which gives no further edge), and saves the call that
 // would say so.
@@ -24,7 +24,7 @@ public:
 
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
-    bool forget(descriptor& known) noexcept override;
+    bool unregister(descriptor& known) noexcept override;
 
 protected:
     /// Whether a single call can be asked not to block, by a flag that the system heeds.

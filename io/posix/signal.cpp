@@ -54,13 +54,13 @@ public:
     }
 
     /// Makes the pair, keeps the end that the handler writes to, and returns the other.
-    [[nodiscard]] socket open(const origin& made) {
+    [[nodiscard]] socket open(const creation_site& where) {
         std::array<int, 2> ends = {};
         const int type = SOCK_STREAM | posix::close_on_exec;
         if (::socketpair(AF_UNIX, type, 0, ends.data()) != 0)
             throw std::system_error(posix::last_error(), "cannot watch for signals");
         handle_ = ends[1];
-        socket other(ends[0], network::native(), made);
+        socket other(ends[0], network::native(), where);
         for (const int end : ends)
             posix::finish_opening(end);
         // macOS does not heed MSG_DONTWAIT everywhere.
@@ -95,9 +95,9 @@ private:
     std::vector<std::pair<int, struct sigaction>> caught_;
 };
 
-signal_set::signal_set(std::initializer_list<int> signals, origin made)
+signal_set::signal_set(std::initializer_list<int> signals, creation_site where)
     : registration_(std::make_unique<registration>()) {
-    arrivals_ = stream(registration_->open(made));
+    arrivals_ = stream(registration_->open(where));
     for (const int number : signals)
         registration_->add(number);
 }

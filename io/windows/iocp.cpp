@@ -27,8 +27,8 @@ struct packet : OVERLAPPED {
     operation* of;
 };
 
-static_assert(sizeof(packet) <= sizeof(detail::operation_room) &&
-              alignof(packet) <= alignof(detail::operation_room));
+static_assert(sizeof(packet) <= sizeof(detail::operation_storage) &&
+              alignof(packet) <= alignof(detail::operation_storage));
 
 constexpr DWORD address_room = sizeof(sockaddr_in6) + 16; // as AcceptEx wants it
 
@@ -38,8 +38,8 @@ struct accept_answer {
     std::array<std::byte, std::size_t{2} * address_room> addresses;
 };
 
-static_assert(sizeof(accept_answer) <= sizeof(detail::accept_room) &&
-              alignof(accept_answer) <= alignof(detail::accept_room));
+static_assert(sizeof(accept_answer) <= sizeof(detail::accept_storage) &&
+              alignof(accept_answer) <= alignof(detail::accept_storage));
 
 SOCKET socket_of(const operation& started) noexcept {
     return static_cast<SOCKET>(started.target().handle);
@@ -59,12 +59,12 @@ bool is_write(const operation& asked) noexcept {
 
 /// The buffers of an operation, as Windows wants them. They are read before the call returns.
 struct native_buffers {
-    std::array<WSABUF, vector_operation::most_parts> parts;
+    std::array<WSABUF, vector_operation::max_parts> parts;
     DWORD count = 0;
 
     void add(void* data, std::size_t size) noexcept {
         parts[count].buf = static_cast<char*>(data);
-        parts[count].len = static_cast<ULONG>(std::min(size, windows::most_bytes));
+        parts[count].len = static_cast<ULONG>(std::min(size, windows::max_bytes));
         ++count;
     }
 
@@ -76,7 +76,7 @@ struct native_buffers {
             made.add(transfer.data(), transfer.size());
             return made;
         }
-        std::array<vector_operation::part, vector_operation::most_parts> remaining;
+        std::array<vector_operation::part, vector_operation::max_parts> remaining;
         const std::size_t count = static_cast<const vector_operation&>(moved).remaining(remaining);
         for (std::size_t i = 0; i < count; ++i)
             made.add(remaining[i].data, remaining[i].size);
@@ -133,7 +133,7 @@ bool iocp_backend::open(std::string& reason) {
 bool iocp_backend::round_trip(std::string& reason) noexcept {
     ULONG count = 0;
     if (::PostQueuedCompletionStatus(port_, 0, key_of_wake_up, nullptr) &&
-        ::GetQueuedCompletionStatusEx(port_, packets_.data(), most_packets, &count, 0, FALSE) &&
+        ::GetQueuedCompletionStatusEx(port_, packets_.data(), max_packets, &count, 0, FALSE) &&
         count == 1 && packets_[0].lpCompletionKey == key_of_wake_up)
         return true;
     reason = "a completion port does not give back what is posted to it";
@@ -185,7 +185,7 @@ bool iocp_backend::associate(operation& started) noexcept {
     return true;
 }
 
-bool iocp_backend::forget(detail::descriptor& known) noexcept {
+bool iocp_backend::unregister(detail::descriptor& known) noexcept {
     // One that is about to be closed takes its association with it.
     if (std::exchange(known.registered, false) && !known.closing)
         windows::leave_port(handle_of(known));
@@ -238,7 +238,7 @@ iocp_backend::outcome iocp_backend::judge(bool done, DWORD count) const noexcept
 }
 
 iocp_backend::outcome iocp_backend::begin(operation& started) noexcept {
-    auto* const room = new (started.room.bytes.data()) packet{};
+    auto* const room = new (started.storage.bytes.data()) packet{};
     room->of = &started;
     DWORD count = 0;
     DWORD flags = 0;
@@ -313,7 +313,7 @@ iocp_backend::outcome iocp_backend::end_connect(connect_operation& over, outcome
 
 void iocp_backend::cancel(operation& unwanted) noexcept {
     // If there is nothing to cancel any more, the packet is on its way.
-    auto* const room = std::launder(reinterpret_cast<packet*>(unwanted.room.bytes.data()));
+    auto* const room = std::launder(reinterpret_cast<packet*>(unwanted.storage.bytes.data()));
     ::CancelIoEx(handle_of(unwanted.target()), room);
 }
 
@@ -334,7 +334,7 @@ void iocp_backend::poll(time_point deadline) {
         limit_ms = static_cast<DWORD>(std::clamp<std::int64_t>(left, 0, 1'000'000'000));
     }
     ULONG count = 0;
-    if (!::GetQueuedCompletionStatusEx(port_, packets_.data(), most_packets, &count, limit_ms,
+    if (!::GetQueuedCompletionStatusEx(port_, packets_.data(), max_packets, &count, limit_ms,
                                        FALSE)) {
         if (::GetLastError() != WAIT_TIMEOUT)
             detail::fatal(fmt::format("cannot wait on a completion port: {}",

@@ -26,7 +26,7 @@ public:
     void wake() noexcept override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
-    bool forget(detail::descriptor& known) noexcept override;
+    bool unregister(detail::descriptor& known) noexcept override;
     void was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept override;
 
 protected:
@@ -55,7 +55,7 @@ protected:
     static constexpr ULONG_PTR first_free_key = 2;
 
 private:
-    static constexpr ULONG most_packets = 256;
+    static constexpr ULONG max_packets = 256;
 
     [[nodiscard]] bool round_trip(std::string& reason) noexcept;
     [[nodiscard]] bool find_functions(std::string& reason) noexcept;
@@ -72,7 +72,7 @@ private:
     bool answers_at_once_ = false; // what succeeds at once makes no packet
     LPFN_ACCEPTEX accept_ = nullptr;
     LPFN_CONNECTEX connect_ = nullptr;
-    std::array<OVERLAPPED_ENTRY, most_packets> packets_;
+    std::array<OVERLAPPED_ENTRY, max_packets> packets_;
 };
 
 namespace detail {

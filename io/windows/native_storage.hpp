@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// operation_room: the room in an operation for what its kernel writes to while it has it. None
+// operation_storage: the room in an operation for what its kernel writes to while it has it. None
 // where a kernel wants none; on Windows it is an OVERLAPPED, which must stay until its packet has
 // come, and so has to live as long as the operation.
 //
@@ -14,28 +14,28 @@ namespace coracle::detail {
 
 #if defined(_WIN32)
 
-struct alignas(8) operation_room {
+struct alignas(8) operation_storage {
     std::array<std::byte, 64> bytes;
 };
 
 /// For an accept: the socket that takes the connection, and the two addresses that come with it.
-struct alignas(8) accept_room {
+struct alignas(8) accept_storage {
     std::array<std::byte, 104> bytes;
 };
 
 /// What registered I/O has made for a socket: its request queue, or that there can be none.
-struct descriptor_room {
+struct descriptor_storage {
     void* queue = nullptr;
     bool without_queue = false;
 };
 
 #else
 
-struct operation_room {};
+struct operation_storage {};
 
-struct descriptor_room {};
+struct descriptor_storage {};
 
-struct accept_room {};
+struct accept_storage {};
 
 #endif
 

@@ -7,7 +7,7 @@
 //
 // Invariants. Windows offers no way to cancel one request, so a kernel must never be given memory
 // of a user: it would have to wait for a peer before a cancelled operation could end. Bytes go
-// through rooms of registered pools that the backend owns. So an operation that is cancelled
+// through buffers of registered pools that the backend owns. So an operation that is cancelled
 // retires at once, while its room stays until the completion has come: of a read the bytes are kept
 // for the next one, of a write they still go out, and the stream says that it was cut short. A room
 // is given back, and a queue goes, only after the last completion.
@@ -41,11 +41,11 @@ struct rio::stream_queue {
     }
 
     rio::request_queue handle = nullptr;
-    bool forgotten = false; // by its descriptor
-    bool closing = false;   // likewise, as that one was closed
+    bool on_unregistered = false; // by its descriptor
+    bool closing = false;         // likewise, as that one was closed
 
     operation* reading = nullptr; // it waits for what is received
-    rio::room into;
+    rio::registered_buffer into;
     std::size_t first = 0; // of the bytes that no read has taken
     std::size_t last = 0;
     bool receiving = false;
@@ -55,7 +55,7 @@ struct rio::stream_queue {
 
     operation* writing = nullptr;
     bool last_piece = false; // all the bytes of that are with the kernel
-    rio::room from;
+    rio::registered_buffer from;
     bool sending = false;
     DWORD send_failure = ERROR_SUCCESS;
 };
@@ -78,7 +78,7 @@ void* context_of(ULONGLONG number) noexcept {
 
 /// The parts of an operation that are still to be done.
 struct parts_left {
-    std::array<vector_operation::part, vector_operation::most_parts> parts;
+    std::array<vector_operation::part, vector_operation::max_parts> parts;
     std::size_t count = 1;
 
     /// Whether these are all parts there are, and no more bytes than that.
@@ -115,11 +115,12 @@ std::size_t copy_out(stream_queue& from, const operation& wanted) noexcept {
 }
 
 /// Copies the next bytes of a write into a room. Gives their number.
-std::size_t copy_in(const rio::room& into, const operation& wanted) noexcept {
+std::size_t copy_in(const rio::registered_buffer& into, const operation& wanted) noexcept {
     const parts_left from(wanted);
     std::size_t filled = 0;
-    for (std::size_t i = 0; i < from.count && filled < rio::memory::room_bytes; ++i) {
-        const std::size_t size = std::min(from.parts[i].size, rio::memory::room_bytes - filled);
+    for (std::size_t i = 0; i < from.count && filled < rio::memory::registered_buffer_bytes; ++i) {
+        const std::size_t size =
+            std::min(from.parts[i].size, rio::memory::registered_buffer_bytes - filled);
         std::memcpy(into.bytes.data() + filled, from.parts[i].data, size);
         filled += size;
     }
@@ -151,7 +152,7 @@ struct loopback_pair {
 /// Says once what would otherwise be said for each socket.
 void say_once(std::atomic<bool>& said, std::string_view what) {
     if (!said.exchange(true))
-        notice(what);
+        warning(what);
 }
 
 } // namespace
@@ -161,7 +162,7 @@ rio_backend::~rio_backend() {
         collect();
         functions_.close_completion_queue(completions_);
     }
-    if (requests_ > 0) // of sockets that outlive the loop: the kernel may still use their rooms
+    if (requests_ > 0) // of sockets that outlive the loop: the kernel may still use their buffers
         static_cast<void>(memory_.release());
 }
 
@@ -246,20 +247,20 @@ bool rio_backend::round_trip(std::string& reason) {
         reason = failure == ERROR_SUCCESS
                      ? "bytes do not come through it"
                      : "it takes no request: " + windows::error_of(failure).message();
-    let_go(std::move(probe), true);
+    release(std::move(probe), true);
     return works;
 }
 
 /// The queue of a socket, made at first. Null if it has to do without.
 stream_queue* rio_backend::queue_of(detail::descriptor& target) noexcept {
-    detail::descriptor_room& room = target.room;
-    if (room.queue || room.without_queue)
-        return static_cast<stream_queue*>(room.queue);
+    detail::descriptor_storage& storage = target.storage;
+    if (storage.queue || storage.without_queue)
+        return static_cast<stream_queue*>(storage.queue);
     std::unique_ptr<stream_queue> made;
     if (target.opened_by == &windows::registered_network())
         made = make_queue(static_cast<SOCKET>(target.handle));
-    room.without_queue = !made;
-    room.queue = made.get();
+    storage.without_queue = !made;
+    storage.queue = made.get();
     return made.release();
 }
 
@@ -279,7 +280,7 @@ std::unique_ptr<stream_queue> rio_backend::make_queue(SOCKET handle) noexcept {
 bool rio_backend::make_place() noexcept {
     if (2 * (queues_ + 1) <= capacity_)
         return true;
-    if (capacity_ < rio::most_completions &&
+    if (capacity_ < rio::max_completions &&
         functions_.resize_completion_queue(completions_, 2 * capacity_)) {
         capacity_ *= 2;
         return true;
@@ -347,7 +348,7 @@ DWORD rio_backend::post_receive(stream_queue& from) noexcept {
     from.into = memory_->take();
     if (!from.into.bytes)
         return WSAENOBUFS;
-    rio::slice whole = from.into.first(rio::memory::room_bytes);
+    rio::slice whole = from.into.first(rio::memory::registered_buffer_bytes);
     if (!functions_.receive(from.handle, &whole, 1, 0, context_of(of_receive))) {
         const DWORD error = ::GetLastError(); // before anything else is called
         from.into.bytes.reset();
@@ -430,40 +431,40 @@ void rio_backend::take(const rio::completion& came) noexcept {
     }
     if (over)
         retire(*waiting); // after which the queue may be gone
-    else if (queue.forgotten && queue.idle())
-        let_go(std::unique_ptr<stream_queue>(&queue), queue.closing);
+    else if (queue.on_unregistered && queue.idle())
+        release(std::unique_ptr<stream_queue>(&queue), queue.closing);
 }
 
 /// The end of a queue, now or after its last completion. The system ends it with the socket.
-void rio_backend::let_go(std::unique_ptr<stream_queue> unused, bool closing) noexcept {
+void rio_backend::release(std::unique_ptr<stream_queue> unused, bool closing) noexcept {
     if (unused->idle()) {
         --queues_;
-        closing_ -= unused->forgotten && unused->closing ? 1 : 0;
+        closing_ -= unused->on_unregistered && unused->closing ? 1 : 0;
         return;
     }
-    unused->forgotten = true;
+    unused->on_unregistered = true;
     unused->closing = closing;
     closing_ += closing ? 1 : 0;
     static_cast<void>(unused.release()); // found again by its completions
 }
 
-bool rio_backend::forget(detail::descriptor& known) noexcept {
+bool rio_backend::unregister(detail::descriptor& known) noexcept {
     std::unique_ptr<stream_queue> queue(
-        static_cast<stream_queue*>(std::exchange(known.room.queue, nullptr)));
+        static_cast<stream_queue*>(std::exchange(known.storage.queue, nullptr)));
     if (queue && !known.closing) {
-        known.room.without_queue = true; // a socket can have one in its life
+        known.storage.without_queue = true; // a socket can have one in its life
         if (queue->receiving || queue->first < queue->last)
-            notice(fmt::format("rio: {} leaves its loop after a read was cancelled: what that had "
-                               "asked for is lost",
-                               words_for(known)));
+            warning(fmt::format("rio: {} leaves its loop after a read was cancelled: what that had "
+                                "asked for is lost",
+                                describe(known)));
     }
     if (queue)
-        let_go(std::move(queue), known.closing);
-    return iocp_backend::forget(known);
+        release(std::move(queue), known.closing);
+    return iocp_backend::unregister(known);
 }
 
 void rio_backend::cancel(operation& unwanted) noexcept {
-    auto* const queue = static_cast<stream_queue*>(unwanted.target().room.queue);
+    auto* const queue = static_cast<stream_queue*>(unwanted.target().storage.queue);
     if (queue && queue->reading == &unwanted) {
         queue->reading = nullptr;
     } else if (queue && queue->writing == &unwanted) {
@@ -477,7 +478,7 @@ void rio_backend::cancel(operation& unwanted) noexcept {
 }
 
 void rio_backend::was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept {
-    auto* const queue = static_cast<stream_queue*>(target.room.queue);
+    auto* const queue = static_cast<stream_queue*>(target.storage.queue);
     if (!queue)
         return iocp_backend::was_shut_down(target, direction);
     if (direction != shutdown_direction::write) {

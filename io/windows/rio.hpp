@@ -29,7 +29,7 @@ public:
     void poll(time_point deadline) override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
-    bool forget(detail::descriptor& known) noexcept override;
+    bool unregister(detail::descriptor& known) noexcept override;
     void was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept override;
     void finish_closing() noexcept override;
 
@@ -53,7 +53,7 @@ private:
     [[nodiscard]] DWORD post_send(rio::stream_queue& to, std::size_t size) noexcept;
     bool collect() noexcept;
     void take(const rio::completion& came) noexcept;
-    void let_go(std::unique_ptr<rio::stream_queue> unused, bool closing) noexcept;
+    void release(std::unique_ptr<rio::stream_queue> unused, bool closing) noexcept;
 
     rio::functions functions_ = {};
     OVERLAPPED packet_room_ = {}; // comes with each packet, and is not looked at

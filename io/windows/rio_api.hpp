@@ -15,7 +15,7 @@ using request_queue = struct request_queue_of_system*;
 
 inline const buffer_id no_buffer = reinterpret_cast<buffer_id>(ULONG_PTR{0xFFFFFFFF});
 inline constexpr ULONG corrupt_queue = 0xFFFFFFFF;
-inline constexpr DWORD most_completions = 0x8000000; // in a completion queue
+inline constexpr DWORD max_completions = 0x8000000; // in a completion queue
 
 // Flags of a request.
 inline constexpr DWORD dont_notify = 1;
@@ -69,8 +69,8 @@ struct functions {
                           slice* control, slice* flags_out, DWORD flags, void* context);
     void(PASCAL* close_completion_queue)(completion_queue);
     completion_queue(PASCAL* create_completion_queue)(DWORD size, notification*);
-    request_queue(PASCAL* create_request_queue)(SOCKET, ULONG most_receives, ULONG receive_buffers,
-                                                ULONG most_sends, ULONG send_buffers,
+    request_queue(PASCAL* create_request_queue)(SOCKET, ULONG max_receives, ULONG receive_buffers,
+                                                ULONG max_sends, ULONG send_buffers,
                                                 completion_queue receives, completion_queue sends,
                                                 void* context);
     ULONG(PASCAL* dequeue_completion)(completion_queue, completion*, ULONG room);
@@ -78,7 +78,7 @@ struct functions {
     int(PASCAL* notify)(completion_queue);
     buffer_id(PASCAL* register_buffer)(char*, DWORD size);
     BOOL(PASCAL* resize_completion_queue)(completion_queue, DWORD size);
-    BOOL(PASCAL* resize_request_queue)(request_queue, DWORD most_receives, DWORD most_sends);
+    BOOL(PASCAL* resize_request_queue)(request_queue, DWORD max_receives, DWORD max_sends);
 };
 
 static_assert(sizeof(slice) == 16 && sizeof(completion) == 24 && sizeof(functions) == 112);

@@ -17,15 +17,15 @@ void registrar::remove(std::uint64_t id) noexcept {
     functions_->deregister_buffer(reinterpret_cast<buffer_id>(id));
 }
 
-room memory::take_from(registered_pool& from) noexcept {
+registered_buffer memory::take_from(registered_pool& from) noexcept {
     // A room is the backend's, whichever job happens to run: it is nobody's to be named for.
     detail::job_name* const running = std::exchange(detail::present_job, nullptr);
-    room taken{from.pool.try_lease(), reinterpret_cast<buffer_id>(from.known.id())};
+    registered_buffer taken{from.pool.try_lease(), reinterpret_cast<buffer_id>(from.known.id())};
     detail::present_job = running;
     return taken;
 }
 
-room memory::take() noexcept {
+registered_buffer memory::take() noexcept {
     for (registered_pool& each : pools_) {
         if (each.pool.available() > 0)
             return take_from(each);

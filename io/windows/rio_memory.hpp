@@ -28,7 +28,7 @@ private:
 };
 
 /// One buffer, and under what the system knows it; or none.
-struct room {
+struct registered_buffer {
     buffer_lease bytes;
     buffer_id id = no_buffer;
 
@@ -40,22 +40,22 @@ struct room {
 
 class memory {
 public:
-    static constexpr std::size_t room_bytes = std::size_t{16} << 10;
+    static constexpr std::size_t registered_buffer_bytes = std::size_t{16} << 10;
 
     explicit memory(const functions& by) noexcept : functions_(by), registrar_(functions_) {}
 
     /// From a new pool if need be. None if there is no memory, or if the system registers no more.
-    [[nodiscard]] room take() noexcept;
+    [[nodiscard]] registered_buffer take() noexcept;
 
 private:
-    static constexpr std::size_t rooms_of_a_pool = 64;
+    static constexpr std::size_t buffers_of_a_pool = 64;
 
     struct registered_pool {
-        buffer_pool pool{rooms_of_a_pool, room_bytes};
+        buffer_pool pool{buffers_of_a_pool, registered_buffer_bytes};
         buffer_registration known; // goes first
     };
 
-    [[nodiscard]] static room take_from(registered_pool& from) noexcept;
+    [[nodiscard]] static registered_buffer take_from(registered_pool& from) noexcept;
 
     functions functions_;
     registrar registrar_;

@@ -166,10 +166,10 @@ private:
     std::vector<std::pair<int, handler>> caught_;
 };
 
-signal_set::signal_set(std::initializer_list<int> signals, origin made)
+signal_set::signal_set(std::initializer_list<int> signals, creation_site where)
     : registration_(std::make_unique<registration>()) {
     const SOCKET arriving = registration_->open();
-    arrivals_ = stream(socket(static_cast<native_handle>(arriving), network::native(), made));
+    arrivals_ = stream(socket(static_cast<native_handle>(arriving), network::native(), where));
     for (const int number : signals)
         registration_->add(number);
 }

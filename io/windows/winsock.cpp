@@ -124,21 +124,21 @@ void start_winsock() {
         throw std::system_error(error_of(static_cast<DWORD>(failure)), "cannot start Winsock");
 }
 
-int to_native(const address& value, void* room) noexcept {
+int to_native(const address& value, void* storage) noexcept {
     if (value.is_v6()) {
         sockaddr_in6 native = {};
         native.sin6_family = AF_INET6;
         native.sin6_port = ::htons(value.port());
         native.sin6_scope_id = value.scope();
         std::memcpy(&native.sin6_addr, value.bytes().data(), 16);
-        std::memcpy(room, &native, sizeof native);
+        std::memcpy(storage, &native, sizeof native);
         return sizeof native;
     }
     sockaddr_in native = {};
     native.sin_family = AF_INET;
     native.sin_port = ::htons(value.port());
     std::memcpy(&native.sin_addr, value.bytes().data(), 4);
-    std::memcpy(room, &native, sizeof native);
+    std::memcpy(storage, &native, sizeof native);
     return sizeof native;
 }
 

@@ -28,12 +28,12 @@ namespace coracle::windows {
 /// Starts Winsock, once; it ends with the process, since sockets may be closed by static objects.
 void start_winsock();
 
-/// The platform's form of an address; `room` must hold a sockaddr_in6.
-int to_native(const address& value, void* room) noexcept;
+/// The platform's form of an address; `storage` must hold a sockaddr_in6.
+int to_native(const address& value, void* storage) noexcept;
 [[nodiscard]] address from_native(const sockaddr_storage& value);
 
 /// The most that one call is asked to move.
-inline constexpr std::size_t most_bytes = std::size_t{1} << 30;
+inline constexpr std::size_t max_bytes = std::size_t{1} << 30;
 
 /// A new stream socket, which no child process inherits. `flags` are added to those that every
 /// socket here has.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// origin: where in the program something was made, and by which job. Sockets, leases and objects
-// keep theirs, so that what is still held in the end can be named.
+// creation site: where in the program something was made, and by which job. Sockets, leases and
+// objects keep theirs, so that what is still held in the end can be named.
 //
-// An origin is two pointers to texts that live for ever, so that it may outlive the job, the loop
-// and the frame that it tells of. A build without inspection (CORACLE_INSPECT=OFF) stores none of
-// this: a `recorded` is empty there, and whoever reads it gets a default value.
+// An creation site is two pointers to texts that live for ever, so that it may outlive the job, the
+// loop and the frame that it tells of. A build without inspection (CORACLE_INSPECT=OFF) stores none
+// of this: a `recorded` is empty there, and whoever reads it gets a default value.
 #pragma once
 
 #include <source_location>
@@ -54,10 +54,11 @@ inline constinit thread_local job_name* present_job = nullptr;
 
 } // namespace detail
 
-/// As the last parameter of a function, `origin made = {}`, it is where that function was called.
-class origin {
+/// As the last parameter of a function, `creation_site where = {}`, it is where that function was
+/// called.
+class creation_site {
 public:
-    origin(const std::source_location& at = std::source_location::current()) noexcept
+    creation_site(const std::source_location& at = std::source_location::current()) noexcept
         : where_(at), job_(present_job_text()) {}
 
     /// Function, file and line.

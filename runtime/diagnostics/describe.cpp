@@ -16,22 +16,22 @@ std::string_view short_name(std::string_view function) noexcept {
 
 } // namespace
 
-std::string words_for(const origin& made) {
+std::string describe(const creation_site& where) {
     if (!inspectable)
         return "a place that this build does not record";
-    const std::source_location where = made.where();
-    const std::string_view path = where.file_name();
-    std::string text = fmt::format("{} ({}:{})", short_name(where.function_name()),
-                                   path.substr(path.find_last_of("/\\") + 1), where.line());
-    if (made.job())
-        text += fmt::format(" by the job {}", short_name(made.job()));
+    const std::source_location at = where.where();
+    const std::string_view path = at.file_name();
+    std::string text = fmt::format("{} ({}:{})", short_name(at.function_name()),
+                                   path.substr(path.find_last_of("/\\") + 1), at.line());
+    if (where.job())
+        text += fmt::format(" by the job {}", short_name(where.job()));
     return text;
 }
 
-std::string words_for_all(const std::vector<origin>& all, std::string_view done) {
+std::string describe_all(const std::vector<creation_site>& all, std::string_view done) {
     std::map<std::string, std::size_t> places;
-    for (const origin& each : all)
-        ++places[words_for(each)];
+    for (const creation_site& each : all)
+        ++places[describe(each)];
     std::string text;
     for (const auto& [place, count] : places)
         text += fmt::format("{}{} {} in {}", text.empty() ? "" : ", ", count, done, place);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// An origin as words, for messages that name who made or took something.
+// A creation site as words, for messages that name who made or took something.
 #pragma once
 
 #include "creation_site.hpp"
@@ -12,9 +12,10 @@ namespace coracle::detail {
 
 /// As "task<> serve(tcp_stream) (server.cpp:12), by the job talk": the function without the
 /// arguments of templates, the file without its folder, and the job if one ran.
-[[nodiscard]] std::string words_for(const origin& made);
+[[nodiscard]] std::string describe(const creation_site& where);
 
 /// Several, each place once: "2 `done` in task<> serve() (server.cpp:12), 1 `done` in ...".
-[[nodiscard]] std::string words_for_all(const std::vector<origin>& all, std::string_view done);
+[[nodiscard]] std::string describe_all(const std::vector<creation_site>& all,
+                                       std::string_view done);
 
 } // namespace coracle::detail

@@ -14,29 +14,29 @@ std::mutex& tallies_lock() {
     return lock;
 }
 
-constinit tally* first_tally = nullptr;
+constinit gauge* first_gauge = nullptr;
 
 } // namespace
 
-tally::tally(tallied what) noexcept : what_(what) {
+gauge::gauge(gauge_kind what) noexcept : what_(what) {
     const std::lock_guard guard(tallies_lock());
-    next_ = first_tally;
+    next_ = first_gauge;
     if (next_)
         next_->previous_ = this;
-    first_tally = this;
+    first_gauge = this;
 }
 
-tally::~tally() {
+gauge::~gauge() {
     const std::lock_guard guard(tallies_lock());
-    (previous_ ? previous_->next_ : first_tally) = next_;
+    (previous_ ? previous_->next_ : first_gauge) = next_;
     if (next_)
         next_->previous_ = previous_;
 }
 
-std::size_t sum_of(tallied what) noexcept {
+std::size_t sum_of(gauge_kind what) noexcept {
     const std::lock_guard guard(tallies_lock());
     std::size_t sum = 0;
-    for (const tally* each = first_tally; each; each = each->next_) {
+    for (const gauge* each = first_gauge; each; each = each->next_) {
         if (each->what_ == what)
             sum += each->count();
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// tally: a count that its owner changes and that usage() reads from any thread.
+// gauge: a count that its owner changes and that usage() reads from any thread.
 //
 // Only one thread changes it, so that counting is a plain load and store and no locked instruction.
-// Making and ending a tally takes a lock: it is for pools and loops, not for what they hand out.
+// Making and ending a gauge takes a lock: it is for pools and loops, not for what they hand out.
 #pragma once
 
 #include <atomic>
@@ -13,14 +13,14 @@
 namespace coracle::detail {
 
 /// What usage() gives the sum of.
-enum class tallied : std::uint8_t { operations, sockets, leases, objects };
+enum class gauge_kind : std::uint8_t { operations, sockets, leases, objects };
 
-class tally {
+class gauge {
 public:
-    explicit tally(tallied what) noexcept;
-    ~tally();
-    tally(const tally&) = delete;
-    tally& operator=(const tally&) = delete;
+    explicit gauge(gauge_kind what) noexcept;
+    ~gauge();
+    gauge(const gauge&) = delete;
+    gauge& operator=(const gauge&) = delete;
 
     // On the owner's thread.
 
@@ -35,15 +35,15 @@ public:
     }
 
 private:
-    friend std::size_t sum_of(tallied what) noexcept;
+    friend std::size_t sum_of(gauge_kind what) noexcept;
 
     std::atomic<std::size_t> count_ = 0;
-    tallied what_;
-    tally* next_;
-    tally* previous_ = nullptr;
+    gauge_kind what_;
+    gauge* next_;
+    gauge* previous_ = nullptr;
 };
 
-/// Of all tallies of that kind, on all threads.
-[[nodiscard]] std::size_t sum_of(tallied what) noexcept;
+/// Of all gauges of that kind, on all threads.
+[[nodiscard]] std::size_t sum_of(gauge_kind what) noexcept;
 
 } // namespace coracle::detail

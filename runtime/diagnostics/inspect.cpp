@@ -29,7 +29,7 @@ std::vector<frame_view> frames_of(const job& seen) {
 
 /// Zero where no times are recorded.
 std::chrono::nanoseconds age_of(time_point since) noexcept {
-    return detail::inspectable ? detail::turn_time - since : std::chrono::nanoseconds(0);
+    return detail::inspectable ? detail::iteration_time - since : std::chrono::nanoseconds(0);
 }
 
 job_view view_of(const job& seen, std::size_t& count) {
@@ -39,12 +39,12 @@ job_view view_of(const job& seen, std::size_t& count) {
     view.cancelled = seen.cancelled();
     view.age = age_of(seen.started());
     view.frames = frames_of(seen);
-    const leaf* const pending = seen.pending();
+    const awaiter* const pending = seen.pending();
     view.state = pending        ? job_state::waiting
                  : seen.frame() ? job_state::ready
                                 : job_state::running;
     if (pending) {
-        detail::leaf_notes notes;
+        detail::awaiter_notes notes;
         pending->describe(notes);
         view.kind = pending->kind();
         view.detail = std::move(notes.detail);
@@ -194,11 +194,11 @@ inspection inspection::of_this_loop() {
     return taken;
 }
 
-std::future<inspection> inspect(const remote& other, origin made) {
+std::future<inspection> inspect(const loop_handle& other, creation_site where) {
     // If it is not taken it is destroyed unrun, and the promise with it.
     inspection_request request;
     std::future<inspection> promised = request.promised();
-    static_cast<void>(other.post(std::move(request), made));
+    static_cast<void>(other.post(std::move(request), where));
     return promised;
 }
 
@@ -207,8 +207,9 @@ std::size_t inspection::waiting_for(std::string_view kind) const noexcept {
 }
 
 std::string to_string(const inspection& seen) {
-    std::string text = fmt::format("{} jobs, {} timers, {} operations in flight, {} sockets\n",
-                                   seen.jobs(), seen.timers(), seen.operations(), seen.sockets());
+    std::string text =
+        fmt::format("{} jobs, {} timers, {} operations in flight, {} sockets\n", seen.jobs(),
+                    seen.timer_wheel(), seen.operations(), seen.sockets());
     if (seen.jobs() > 0)
         write_job(std::back_inserter(text), seen.root(), 0);
     return text;
@@ -217,7 +218,7 @@ std::string to_string(const inspection& seen) {
 std::string to_json(const inspection& seen) {
     std::string text = fmt::format(
         R"({{"jobs":{},"timers":{},"operations":{},"sockets":{},"usage":{},"root":)", seen.jobs(),
-        seen.timers(), seen.operations(), seen.sockets(), to_json(seen.usage()));
+        seen.timer_wheel(), seen.operations(), seen.sockets(), to_json(seen.usage()));
     if (seen.jobs() > 0)
         write_json(std::back_inserter(text), seen.root());
     else

@@ -2,15 +2,15 @@
 //
 // inspect: what is everything waiting for? The tree of the jobs of a loop at one moment, as values.
 //
-// The tree of jobs is the list of everything alive: each waits on one leaf, and a leaf that is a
-// scope knows the jobs below it. Looking costs those who look, and nearly nothing otherwise; a
+// The tree of jobs is the list of everything alive: each waits on one awaiter, and an awaiter that
+// is a scope knows the jobs below it. Looking costs those who look, and nearly nothing otherwise; a
 // build with CORACLE_INSPECT=OFF records neither places nor names nor times, and still has the
 // tree.
 #pragma once
 
-#include "usage.hpp"
 #include "../driver.hpp"
 #include "../job.hpp"
+#include "usage.hpp"
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,12 +21,12 @@
 
 namespace coracle {
 
-class remote;
+class loop_handle;
 
 namespace detail {
 
-/// What a leaf says of itself.
-struct leaf_notes {
+/// What an awaiter says of itself.
+struct awaiter_notes {
     std::string detail;
     std::vector<const job*> children;
 };
@@ -42,7 +42,7 @@ struct frame_view {
 
 enum class job_state : std::uint8_t { running, ready, waiting };
 
-/// A job at one moment. Ages are to within a turn of the loop.
+/// A job at one moment. Ages are to within an iteration of the loop.
 struct job_view {
     std::string name; // as it was started, or its root function
     job_state state = job_state::running;
@@ -69,7 +69,7 @@ public:
     /// How many jobs there are, and timers, and of what kinds the waits are.
     [[nodiscard]] std::size_t jobs() const noexcept { return jobs_; }
 
-    [[nodiscard]] std::size_t timers() const noexcept { return timers_; }
+    [[nodiscard]] std::size_t timer_wheel() const noexcept { return timers_; }
 
     [[nodiscard]] std::size_t waiting_for(std::string_view kind) const noexcept;
 
@@ -94,13 +94,13 @@ private:
     return inspection::of_this_loop();
 }
 
-/// The state of another thread's loop: `inspect(here.remote()).get()`. To look without blocking,
-/// post the looking: `remote.post([] { std::puts(to_string(inspect()).c_str()); })`.
+/// The state of another thread's loop: `inspect(here.handle()).get()`. To look without blocking,
+/// post the looking: `handle.post([] { std::puts(to_string(inspect()).c_str()); })`.
 ///
 /// The answer comes when that loop has its next turn. If it ends before, or has ended,
 /// `get` throws std::future_error (broken_promise) instead of waiting. Of a loop that is stuck in a
 /// function, or is not run, there is none: use `wait_for` where that can be.
-[[nodiscard]] std::future<inspection> inspect(const remote& other, origin made = {});
+[[nodiscard]] std::future<inspection> inspect(const loop_handle& other, creation_site where = {});
 
 /// An indented tree: one line for each job, below it its frames and then its children.
 [[nodiscard]] std::string to_string(const inspection& seen);

@@ -6,36 +6,36 @@
 
 namespace coracle {
 
-std::string to_string(const holding& held) {
+std::string to_string(const leak& held) {
     const std::string which = held.detail.empty() ? "" : " (" + held.detail + ")";
     return fmt::format("still held at the end: {}{}, made in {}", held.kind, which,
-                       detail::words_for(held.made));
+                       detail::describe(held.where));
 }
 
 namespace detail {
 
 namespace {
 
-constinit thread_local holder* first_holder = nullptr;
+constinit thread_local leak_source* first_source = nullptr;
 
 } // namespace
 
-holder::holder() noexcept : next_(first_holder), place_(&first_holder) {
+leak_source::leak_source() noexcept : next_(first_source), place_(&first_source) {
     if (next_)
         next_->place_ = &next_;
-    first_holder = this;
+    first_source = this;
 }
 
-holder::~holder() {
+leak_source::~leak_source() {
     *place_ = next_;
     if (next_)
         next_->place_ = place_;
 }
 
-std::vector<holding> holdings_of_this_thread() {
-    std::vector<holding> all;
-    for (const holder* each = first_holder; each; each = each->next_)
-        each->list_holdings(all);
+std::vector<leak> leaks_of_this_thread() {
+    std::vector<leak> all;
+    for (const leak_source* each = first_source; each; each = each->next_)
+        each->list_leaks(all);
     return all;
 }
 

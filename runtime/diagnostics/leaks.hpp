@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// holdings: what is held at a moment and will have to be given back, and who can tell of it.
+// leaks: what is held at a moment and will have to be given back, and who can tell of it.
 //
-// A holder is a pool or whatever else hands things out. It is entered in a list of its thread for
-// as long as it lives, and asked only when somebody wants to know: a pool that keeps an `origin` in
-// each slot pays two stores for a lease, and nothing else.
+// A leak_source is a pool or whatever else hands things out. It is entered in a list of its thread
+// for as long as it lives, and asked only when somebody wants to know: a pool that keeps an
+// `creation site` in each slot pays two stores for a lease, and nothing else.
 //
-//     class lemon_pool : detail::holder {
-//         void list_holdings(std::vector<holding>& to) const override {
+//     class lemon_pool : detail::leak_source {
+//         void list_leaks(std::vector<leak>& to) const override {
 //             for (const slot& each : slots_)
 //                 if (each.taken)
 //                     to.push_back({"lemon", "slot 7", each.taken_at});
 //         }
-//         lemon take(origin made = {});
+//         lemon take(creation_site where = {});
 //     };
 #pragma once
 
@@ -23,40 +23,40 @@
 namespace coracle {
 
 /// Something that is held.
-struct holding {
+struct leak {
     std::string kind;   // "tcp_stream", "lease of a buffer_pool"
     std::string detail; // which one: "descriptor 7, peer 127.0.0.1:4000"; may be empty
-    origin made;
+    creation_site where;
 };
 
 /// As "still held at the end: a socket (descriptor 7, peer 127.0.0.1:4000), made in task<> serve()
 /// (server.cpp:12) by the job session".
-[[nodiscard]] std::string to_string(const holding& held);
+[[nodiscard]] std::string to_string(const leak& held);
 
 namespace detail {
 
 /// Tells what it has handed out. Made and destroyed on one thread.
-class holder {
+class leak_source {
 public:
-    holder(const holder&) = delete;
-    holder& operator=(const holder&) = delete;
+    leak_source(const leak_source&) = delete;
+    leak_source& operator=(const leak_source&) = delete;
 
     /// Adds everything that is held of it.
-    virtual void list_holdings(std::vector<holding>& to) const = 0;
+    virtual void list_leaks(std::vector<leak>& to) const = 0;
 
 protected:
-    holder() noexcept;
-    ~holder();
+    leak_source() noexcept;
+    ~leak_source();
 
 private:
-    friend std::vector<holding> holdings_of_this_thread();
+    friend std::vector<leak> leaks_of_this_thread();
 
-    holder* next_;
-    holder** place_; // what points to this
+    leak_source* next_;
+    leak_source** place_; // what points to this
 };
 
-/// What is held of the holders that this thread has made.
-[[nodiscard]] std::vector<holding> holdings_of_this_thread();
+/// What is held of the leak sources that this thread has made.
+[[nodiscard]] std::vector<leak> leaks_of_this_thread();
 
 } // namespace detail
 

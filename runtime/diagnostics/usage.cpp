@@ -22,10 +22,10 @@ usage_report usage() noexcept {
     report.large_bytes = counts.large_bytes;
     report.live_frames = counts.large_frames;
     report.live_bytes = counts.large_bytes;
-    report.operations = detail::sum_of(detail::tallied::operations);
-    report.sockets = detail::sum_of(detail::tallied::sockets);
-    report.leases = detail::sum_of(detail::tallied::leases);
-    report.objects = detail::sum_of(detail::tallied::objects);
+    report.operations = detail::sum_of(detail::gauge_kind::operations);
+    report.sockets = detail::sum_of(detail::gauge_kind::sockets);
+    report.leases = detail::sum_of(detail::gauge_kind::leases);
+    report.objects = detail::sum_of(detail::gauge_kind::objects);
     for (std::size_t index = 0; index < size_class_count; ++index) {
         size_class_usage& each = report.classes[index];
         each.block_bytes = block_bytes_of(index);

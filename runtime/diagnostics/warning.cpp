@@ -15,29 +15,29 @@ void to_standard_error(std::string_view line) noexcept {
     std::fprintf(stderr, "coracle: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
-constinit std::atomic<notice_sink> current_sink = to_standard_error;
+constinit std::atomic<warning_handler> current_sink = to_standard_error;
 
 } // namespace
 
-notice_sink set_notice_sink(notice_sink sink) noexcept {
+warning_handler set_warning_handler(warning_handler sink) noexcept {
     return current_sink.exchange(sink ? sink : to_standard_error);
 }
 
-void notice(std::string_view line) noexcept {
+void warning(std::string_view line) noexcept {
     current_sink.load()(line);
 }
 
-void detail::notice_exception(std::string_view what, const std::exception_ptr& lost) noexcept {
+void detail::warn_of_exception(std::string_view what, const std::exception_ptr& lost) noexcept {
     try {
         try {
             std::rethrow_exception(lost);
         } catch (const std::exception& error) {
-            notice(fmt::format("{}: {}", what, error.what()));
+            warning(fmt::format("{}: {}", what, error.what()));
         } catch (...) {
-            notice(fmt::format("{}: an exception that is not a std::exception", what));
+            warning(fmt::format("{}: an exception that is not a std::exception", what));
         }
     } catch (...) {
-        notice(what); // there was no memory to say more
+        warning(what); // there was no memory to say more
     }
 }
 
@@ -45,15 +45,15 @@ detail::lost_failures::~lost_failures() {
     if (count_ < 2)
         return;
     try {
-        notice(fmt::format("{}: {} more", what_, count_ - 1));
+        warning(fmt::format("{}: {} more", what_, count_ - 1));
     } catch (...) {
-        notice(what_);
+        warning(what_);
     }
 }
 
 void detail::lost_failures::add(const std::exception_ptr& lost) noexcept {
     if (count_++ == 0)
-        notice_exception(what_, lost);
+        warn_of_exception(what_, lost);
 }
 
 } // namespace coracle

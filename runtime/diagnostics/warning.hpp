@@ -2,7 +2,7 @@
 //
 // notice: the few lines that the library has to say to whoever runs the program, and where they go.
 //
-// A notice is something that must not be lost but has no caller to go to: a fall-back that was
+// A warning is something that must not be lost but has no caller to go to: a fall-back that was
 // taken, a pause in accepting, the second exception of a group. By default it is one line on
 // standard error.
 #pragma once
@@ -13,19 +13,19 @@
 
 namespace coracle {
 
-using notice_sink = void (*)(std::string_view line) noexcept;
+using warning_handler = void (*)(std::string_view line) noexcept;
 
-/// Sends notices to `sink` from now on, on every thread; null brings standard error back.
+/// Sends warnings to `sink` from now on, on every thread; null brings standard error back.
 /// Returns the sink before. The sink may be called from any thread.
-notice_sink set_notice_sink(notice_sink sink) noexcept;
+warning_handler set_warning_handler(warning_handler sink) noexcept;
 
 /// Says one line, without its end of line.
-void notice(std::string_view line) noexcept;
+void warning(std::string_view line) noexcept;
 
 namespace detail {
 
 /// Says that `lost` has nobody to go to.
-void notice_exception(std::string_view what, const std::exception_ptr& lost) noexcept;
+void warn_of_exception(std::string_view what, const std::exception_ptr& lost) noexcept;
 
 /// Failures that have nobody to go to, because another one went before them. The first becomes a
 /// notice at once; the others, often of the same cause, are counted by one more in the end.

@@ -3,8 +3,8 @@
 // watch_usage: what the process uses, again and again, for a log or a graph.
 #pragma once
 
-#include "usage.hpp"
 #include "../task.hpp"
+#include "usage.hpp"
 #include <chrono>
 #include <functional>
 

@@ -3,7 +3,7 @@
 // event: a flag that jobs of one loop can wait for.
 //
 // Setting it wakes all who wait; it stays set until it is reset. It belongs to its loop's thread:
-// to set it from another one, post a function to the loop (`loop::remote`). It must outlive those
+// to set it from another one, post a function to the loop (`loop::handle`). It must outlive those
 // who wait for it; one that does not stops the program with a message.
 #pragma once
 
@@ -42,11 +42,11 @@ private:
 };
 
 /// The awaitable of event::wait.
-class [[nodiscard]] event::wait_operation final : public leaf {
+class [[nodiscard]] event::wait_operation final : public awaiter {
 public:
-    explicit wait_operation(event& awaited) noexcept : leaf("event"), event_(&awaited) {}
+    explicit wait_operation(event& awaited) noexcept : awaiter("event"), event_(&awaited) {}
 
-    wait_operation(wait_operation&& idle) noexcept : leaf(idle), event_(idle.event_) {}
+    wait_operation(wait_operation&& idle) noexcept : awaiter(idle), event_(idle.event_) {}
 
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
@@ -55,7 +55,7 @@ public:
         detail::promise_base& frame = awaiting.promise();
         cancelled_ = frame.owner->cancelled();
         if (cancelled_ || event_->set_)
-            return frame.owner->gives_way(frame);
+            return frame.owner->should_yield(frame);
         link();
         begin(frame);
         return true;

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// A poster adds its letter and looks whether the loop sleeps under one lock; the loop looks for
-// letters and falls asleep under the same. So no wake-up is lost, and the driver cannot end while
-// it is being woken.
+// A poster adds its work item and looks whether the loop sleeps under one lock; the loop looks for
+// work items and falls asleep under the same. So no wake-up is lost, and the driver cannot end
+// while it is being woken.
 #include "remote_queue.hpp"
 
-#include "../driver.hpp"
 #include "../diagnostics/warning.hpp"
+#include "../driver.hpp"
 
 namespace coracle::detail {
 
-inbox::~inbox() {
+remote_queue::~remote_queue() {
     close();
 }
 
-bool inbox::post(std::unique_ptr<letter> added) noexcept {
+bool remote_queue::post(std::unique_ptr<work_item> added) noexcept {
     const std::lock_guard guard(lock_);
     if (!sleeper_)
         return false;
-    letter* const newest = added.release();
+    work_item* const newest = added.release();
     *last_ = newest;
     last_ = &newest->next_;
     filled_.store(true, std::memory_order_relaxed);
@@ -27,28 +27,28 @@ bool inbox::post(std::unique_ptr<letter> added) noexcept {
     return true;
 }
 
-inbox::letter* inbox::take_all() noexcept {
+remote_queue::work_item* remote_queue::take_all() noexcept {
     const std::lock_guard guard(lock_);
-    letter* const oldest = std::exchange(first_, nullptr);
+    work_item* const oldest = std::exchange(first_, nullptr);
     last_ = &first_;
     filled_.store(false, std::memory_order_relaxed);
     return oldest;
 }
 
-void inbox::run_all() noexcept {
-    letter* oldest = empty() ? nullptr : take_all();
+void remote_queue::run_all() noexcept {
+    work_item* oldest = empty() ? nullptr : take_all();
     while (oldest) {
-        const std::unique_ptr<letter> current(oldest);
+        const std::unique_ptr<work_item> current(oldest);
         oldest = oldest->next_;
         try {
             current->run();
         } catch (...) {
-            notice_exception("a function posted to a loop threw", std::current_exception());
+            warn_of_exception("a function posted to a loop threw", std::current_exception());
         }
     }
 }
 
-bool inbox::fall_asleep() noexcept {
+bool remote_queue::fall_asleep() noexcept {
     const std::lock_guard guard(lock_);
     if (first_)
         return false;
@@ -56,22 +56,22 @@ bool inbox::fall_asleep() noexcept {
     return true;
 }
 
-void inbox::refuse() noexcept {
+void remote_queue::refuse() noexcept {
     const std::lock_guard guard(lock_);
     sleeper_ = nullptr;
 }
 
-void inbox::list_letters(std::vector<holding>& to) {
+void remote_queue::list_work_items(std::vector<leak>& to) {
     const std::lock_guard guard(lock_);
-    for (const letter* each = first_; each; each = each->next_)
+    for (const work_item* each = first_; each; each = each->next_)
         to.push_back({"posted function", "never run", each->posted_});
 }
 
-void inbox::close() noexcept {
+void remote_queue::close() noexcept {
     refuse();
-    letter* oldest = take_all();
+    work_item* oldest = take_all();
     while (oldest) {
-        const std::unique_ptr<letter> current(oldest);
+        const std::unique_ptr<work_item> current(oldest);
         oldest = oldest->next_;
     }
 }

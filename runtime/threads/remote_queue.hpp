@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// inbox: what other threads want a loop to run.
+// remote_queue: what other threads want a loop to run.
 //
-// Anybody adds, the loop takes all at once. The inbox outlives the loop for as long as a `remote`
-// refers to it, so that posting to a loop that has ended is an answer (false), not a dangling
-// pointer. What was posted is either run on the loop's thread or destroyed, exactly once.
+// Anybody adds, the loop takes all at once. The remote_queue outlives the loop for as long as a
+// `loop_handle` refers to it, so that posting to a loop that has ended is an answer (false), not a
+// dangling pointer. What was posted is either run on the loop's thread or destroyed, exactly once.
 #pragma once
 
 #include "../diagnostics/leaks.hpp"
@@ -22,31 +22,31 @@ struct driver;
 
 namespace detail {
 
-class inbox {
+class remote_queue {
 public:
-    class letter {
+    class work_item {
     public:
-        explicit letter(const origin& posted) noexcept : posted_(posted) {}
+        explicit work_item(const creation_site& posted) noexcept : posted_(posted) {}
 
-        virtual ~letter() = default;
+        virtual ~work_item() = default;
         virtual void run() = 0;
 
     private:
-        friend class inbox;
-        letter* next_ = nullptr;
-        [[no_unique_address]] origin posted_;
+        friend class remote_queue;
+        work_item* next_ = nullptr;
+        [[no_unique_address]] creation_site posted_;
     };
 
-    explicit inbox(driver& sleeper) noexcept : sleeper_(&sleeper) {}
+    explicit remote_queue(driver& sleeper) noexcept : sleeper_(&sleeper) {}
 
-    ~inbox();
-    inbox(const inbox&) = delete;
-    inbox& operator=(const inbox&) = delete;
+    ~remote_queue();
+    remote_queue(const remote_queue&) = delete;
+    remote_queue& operator=(const remote_queue&) = delete;
 
     // From any thread.
 
-    /// Adds a letter and wakes the loop if it sleeps. False if the loop has ended.
-    bool post(std::unique_ptr<letter> added) noexcept;
+    /// Adds a work item and wakes the loop if it sleeps. False if the loop has ended.
+    bool post(std::unique_ptr<work_item> added) noexcept;
 
     // From the loop only.
 
@@ -60,54 +60,26 @@ public:
 
     void awake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
 
-    /// Refuses letters from now on, so that those which are there are the last.
+    /// Refuses work items from now on, so that those which are there are the last.
     void refuse() noexcept;
 
-    /// Adds the letters that have not been run.
-    void list_letters(std::vector<holding>& to);
+    /// Adds the work items that have not been run.
+    void list_work_items(std::vector<leak>& to);
 
-    /// Ends the loop's side: letters that have not been run are destroyed, later ones refused.
+    /// Ends the loop's side: work items that have not been run are destroyed, later ones refused.
     void close() noexcept;
 
 private:
-    [[nodiscard]] letter* take_all() noexcept;
+    [[nodiscard]] work_item* take_all() noexcept;
 
     std::mutex lock_;
     driver* sleeper_;                  // null once the loop has ended
-    letter* first_ = nullptr;          // the oldest first
-    letter** last_ = &first_;          // where the next one goes
-    std::atomic<bool> filled_ = false; // so that a turn without letters takes no lock
+    work_item* first_ = nullptr;       // the oldest first
+    work_item** last_ = &first_;       // where the next one goes
+    std::atomic<bool> filled_ = false; // so that an iteration without work items takes no lock
     std::atomic<bool> asleep_ = false; // a poster wakes a loop only if it sleeps
 };
 
 } // namespace detail
-
-/// A way to reach a loop from other threads. Cheap to copy; may outlive the loop.
-class remote {
-public:
-    explicit remote(std::shared_ptr<detail::inbox> to) noexcept : inbox_(std::move(to)) {}
-
-    /// Has the loop run `function` on its own thread, soon, in the order of posting.
-    ///
-    /// Returns false, and destroys `function` unrun, if the loop has ended. If the loop ends before
-    /// its turn comes it is destroyed unrun as well,
-    /// which becomes a notice when the context ends. An exception out of it becomes a notice.
-    template <std::invocable Function>
-    bool post(Function function, origin made = {}) const {
-        struct posted final : detail::inbox::letter {
-            posted(Function&& run_later, const origin& made)
-                : letter(made), function_(std::move(run_later)) {}
-
-            void run() override { static_cast<void>(function_()); }
-
-            Function function_;
-        };
-
-        return inbox_->post(std::make_unique<posted>(std::move(function), made));
-    }
-
-private:
-    std::shared_ptr<detail::inbox> inbox_;
-};
 
 } // namespace coracle

@@ -332,14 +332,15 @@ TEST_CASE("chat: a server that stops gives a client up that does not read") {
 }
 
 TEST_CASE("chat: a server that stops while a client arrives ends at every point of that") {
-    for (int turns = 0; turns < 30; ++turns) {
-        CAPTURE(turns);
-        with_backlog<1>(limits(), [turns](server& room, std::array<client, 1>& late) -> task<> {
-            for (int i = 0; i < turns; ++i)
-                co_await coracle::yield();
-            room.stop();
-            co_await late[0].skip_to_end();
-        });
+    for (int iterations = 0; iterations < 30; ++iterations) {
+        CAPTURE(iterations);
+        with_backlog<1>(limits(),
+                        [iterations](server& room, std::array<client, 1>& late) -> task<> {
+                            for (int i = 0; i < iterations; ++i)
+                                co_await coracle::yield();
+                            room.stop();
+                            co_await late[0].skip_to_end();
+                        });
     }
 }
 

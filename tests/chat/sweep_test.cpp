@@ -46,7 +46,7 @@ task<> evening() {
     chat::server server(tcp_listener::bind(address::loopback_v4(0)), chat::limits());
     auto visitors = [&]() -> task<> {
         auto late = [&]() -> task<> {
-            co_await turns(4);
+            co_await iterations(4);
             co_await visit(server, "bob");
         };
         co_await when_all(visit(server, "alice"), late());

@@ -24,7 +24,7 @@ TEST_CASE("chat text: names are 1 to 16 letters, digits, '_' and '-'") {
     CHECK_FALSE(chat::is_valid_name("more-than-16-byte"));
     CHECK_FALSE(chat::is_valid_name("two words"));
     CHECK_FALSE(chat::is_valid_name("dot."));
-    CHECK_FALSE(chat::is_valid_name("\xc3\xa4")); // a letter, but not an ASCII one
+    CHECK_FALSE(chat::is_valid_name("\xc3\xa4")); // a work item, but not an ASCII one
     CHECK_FALSE(chat::is_valid_name(std::string_view("a\0b", 3)));
 }
 

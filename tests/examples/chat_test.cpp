@@ -10,9 +10,9 @@
 #include <doctest/doctest.h>
 
 using coracle::test::blocking_connection;
+using coracle::test::describe;
 using coracle::test::ending_signals;
 using coracle::test::program;
-using coracle::test::words_for;
 
 namespace {
 
@@ -232,12 +232,12 @@ TEST_CASE("chat program: what keeps it from serving is told in one line") {
     program second(CORACLE_CHAT, {"--port", port});
     CHECK(second.exit_code() == 1);
     CHECK(second.complaint == "chat: cannot bind to 127.0.0.1:" + port + ": " +
-                                  words_for(std::errc::address_in_use) + "\n");
+                                  describe(std::errc::address_in_use) + "\n");
 
     program elsewhere(CORACLE_CHAT, {"--port", "0", "--host", "192.0.2.1"});
     CHECK(elsewhere.exit_code() == 1);
-    CHECK(elsewhere.complaint == "chat: cannot bind to 192.0.2.1:0: " +
-                                     words_for(std::errc::address_not_available) + "\n");
+    CHECK(elsewhere.complaint ==
+          "chat: cannot bind to 192.0.2.1:0: " + describe(std::errc::address_not_available) + "\n");
 
     program forced(CORACLE_CHAT, {"--port", "0"}, "nonsense");
     CHECK(forced.exit_code() == 1);

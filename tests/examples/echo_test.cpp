@@ -6,9 +6,9 @@
 #include <doctest/doctest.h>
 
 using coracle::test::blocking_connection;
+using coracle::test::describe;
 using coracle::test::ending_signals;
 using coracle::test::program;
-using coracle::test::words_for;
 
 TEST_CASE("echo: what comes is sent back, on several connections") {
     program echo(CORACLE_ECHO, {"0"});
@@ -62,7 +62,7 @@ TEST_CASE("echo: a port in use and a bad one are told in one line") {
     program second(CORACLE_ECHO, {port});
     CHECK(second.exit_code() == 1);
     CHECK(second.complaint == "echo: cannot bind to 127.0.0.1:" + port + ": " +
-                                  words_for(std::errc::address_in_use) + "\n");
+                                  describe(std::errc::address_in_use) + "\n");
     for (const char* const bad : {"", "http", "65536", "-1", "7 7"}) {
         program refused(CORACLE_ECHO, {bad});
         CHECK(refused.exit_code() == 1);

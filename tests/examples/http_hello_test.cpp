@@ -12,8 +12,8 @@
 using namespace coracle;
 using namespace std::chrono_literals;
 using coracle::test::blocking_connection;
+using coracle::test::describe;
 using coracle::test::program;
-using coracle::test::words_for;
 
 namespace {
 
@@ -217,7 +217,7 @@ TEST_CASE("http_hello: a port in use and a bad one are told in one line") {
     program second(CORACLE_HTTP_HELLO, {port});
     CHECK(second.exit_code() == 1);
     CHECK(second.complaint == "http_hello: cannot bind to 127.0.0.1:" + port + ": " +
-                                  words_for(std::errc::address_in_use) + "\n");
+                                  describe(std::errc::address_in_use) + "\n");
     program bad(CORACLE_HTTP_HELLO, {"none"});
     CHECK(bad.exit_code() == 1);
     CHECK(bad.complaint.starts_with("http_hello: bad address '127.0.0.1:none'"));

@@ -18,7 +18,7 @@ namespace {
 
 /// It is thrown, or named where there is nobody to throw it to.
 void judge(const fault_outcome& outcome) {
-    CHECK((outcome.ran_out_of_memory() || (outcome.completed() && outcome.notices > 0)));
+    CHECK((outcome.ran_out_of_memory() || (outcome.completed() && outcome.warnings > 0)));
 }
 
 /// Nor is anything lost where there is a way to do without.
@@ -46,7 +46,7 @@ task<> everything_at_once() {
     co_await with_task_group(body);
     co_await signalled();
     int posted = 0;
-    context::current().remote().post([&posted] { ++posted; });
+    context::current().handle().post([&posted] { ++posted; });
     co_await sleep_for(1us);
     require_that(posted == 1);
 }

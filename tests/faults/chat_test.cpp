@@ -89,7 +89,7 @@ task<> spend_evening(evening& seen, std::string_view call, int nth, int error,
 evening run_evening(std::string_view call, int nth, int error, fault::lasting how_long) {
     evening seen;
     run_clean([&]() -> task<> {
-        const counted_notices unheard;
+        const counted_warnings unheard;
         co_await spend_evening(seen, call, nth, error, how_long);
         co_await check_usable();
     });

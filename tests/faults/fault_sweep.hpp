@@ -26,29 +26,29 @@
 
 namespace coracle::test {
 
-/// Counts notices instead of printing them, while it lives.
-class counted_notices {
+/// Counts warnings instead of printing them, while it lives.
+class counted_warnings {
 public:
-    counted_notices() noexcept : before_(set_notice_sink(count)) { number = 0; }
+    counted_warnings() noexcept : before_(set_warning_handler(count)) { number = 0; }
 
-    ~counted_notices() { set_notice_sink(before_); }
+    ~counted_warnings() { set_warning_handler(before_); }
 
-    counted_notices(const counted_notices&) = delete;
-    counted_notices& operator=(const counted_notices&) = delete;
+    counted_warnings(const counted_warnings&) = delete;
+    counted_warnings& operator=(const counted_warnings&) = delete;
 
     static inline int number = 0;
 
 private:
     static void count(std::string_view) noexcept { ++number; }
 
-    notice_sink before_;
+    warning_handler before_;
 };
 
 /// How a scenario ended that met a fault, or did not get as far.
 struct fault_outcome {
     bool struck = false;
     std::exception_ptr failure;
-    int notices = 0;
+    int warnings = 0;
 
     [[nodiscard]] bool completed() const noexcept { return !failure; }
 
@@ -105,7 +105,7 @@ fault_outcome run_with_fault(std::string_view call, int nth, int error, Scenario
     fault_outcome outcome;
     run_clean(
         [&]() -> task<> {
-            const counted_notices notices;
+            const counted_warnings warnings;
             {
                 const fault planned(call, nth, error, how_long);
                 try {
@@ -115,7 +115,7 @@ fault_outcome run_with_fault(std::string_view call, int nth, int error, Scenario
                 }
                 outcome.struck = planned.struck();
             }
-            outcome.notices = counted_notices::number;
+            outcome.warnings = counted_warnings::number;
             co_await check_usable();
         },
         options);

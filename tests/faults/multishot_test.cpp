@@ -70,7 +70,8 @@ task<> end_all(bool by_closing) {
     std::vector<connection> connections;
     for (std::size_t i = 0; i < clients; ++i)
         connections.push_back(co_await connect_to(listener));
-    // A stream that has been read from twice is registered with the kernel, which has to forget it.
+    // A stream that has been read from twice is registered with the kernel, which has to unregister
+    // it.
     for (std::size_t i = 0; by_closing && i < 2 * clients; ++i) {
         connection& ends = connections[i / 2];
         co_await ends.there.write("x");
@@ -92,7 +93,7 @@ task<> end_all(bool by_closing) {
             group.start(reading, std::ref(each));
             group.start(receiving, std::ref(each));
         }
-        co_await turns();
+        co_await iterations();
         if (!by_closing) {
             group.cancel();
             co_return;

@@ -38,7 +38,7 @@ const std::vector<failing_call> failing_calls = {
 std::string failure_of_set_up(std::string_view call, int nth, int error, bool& struck) {
     std::string words;
     try {
-        const counted_notices unheard;
+        const counted_warnings unheard;
         std::optional<context> here;
         {
             const fault planned(call, nth, error);

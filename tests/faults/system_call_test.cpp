@@ -84,11 +84,11 @@ void judge(const fault_outcome& outcome, effect expected, int error) {
     switch (expected) {
     case effect::hidden:
         CHECK(outcome.completed());
-        CHECK(outcome.notices == 0);
+        CHECK(outcome.warnings == 0);
         break;
     case effect::paused:
         CHECK(outcome.completed());
-        CHECK(outcome.notices == 1);
+        CHECK(outcome.warnings == 1);
         break;
     case effect::reported:
         CHECK(outcome.failed_with(error));

@@ -57,11 +57,11 @@ TEST_CASE("address: goes to text and back, and agrees with the system's own func
 TEST_CASE("address: random text is refused or read as the system reads it") {
     constexpr unsigned seed = 4711;
     std::mt19937 random(seed);
-    constexpr std::string_view letters = "::::....0123456789afAF%[]g ";
+    constexpr std::string_view work_items = "::::....0123456789afAF%[]g ";
     for (int i = 0; i < 50'000; ++i) {
         std::string text;
         for (auto size = random() % 24; size > 0; --size)
-            text += letters[random() % letters.size()];
+            text += work_items[random() % work_items.size()];
         if (text.find('%') != std::string::npos)
             continue; // the system's function knows no interfaces
         CAPTURE(text);

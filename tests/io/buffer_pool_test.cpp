@@ -24,9 +24,9 @@ namespace {
 class waiter final : public buffer_waiter {
 public:
     explicit waiter(std::vector<const waiter*>& order, bool keeps = true)
-        : buffer_waiter(origin()), keeps_(keeps), order_(&order) {}
+        : buffer_waiter(creation_site()), keeps_(keeps), order_(&order) {}
 
-    void granted(buffer_lease given) noexcept override {
+    void on_buffer(buffer_lease given) noexcept override {
         order_->push_back(this);
         if (keeps_)
             lease = std::move(given);
@@ -171,7 +171,7 @@ std::string place_taken_once;
 void make_pool() {
     place_made = "void (anonymous namespace)::make_pool() (buffer_pool_test.cpp:" +
                  std::to_string(__LINE__ + 1) + ")";
-    outlived.emplace(8, 64, registration::where_useful, origin());
+    outlived.emplace(8, 64, registration::where_useful, creation_site());
 }
 
 void take_two() {
@@ -223,17 +223,17 @@ TEST_CASE("buffer_pool: leases that outlive it are named with where they were ta
 TEST_CASE("buffer_pool: its leases are listed among what is held, and counted by usage") {
     const std::size_t before = usage().leases;
     buffer_pool pool(4, 64);
-    CHECK(detail::holdings_of_this_thread().empty());
+    CHECK(detail::leaks_of_this_thread().empty());
     const buffer_lease first = pool.try_lease();
     const unsigned line = __LINE__ + 1;
     const buffer_lease second = pool.try_lease();
     CHECK(usage().leases == before + 2);
-    const std::vector<holding> held = detail::holdings_of_this_thread();
+    const std::vector<leak> held = detail::leaks_of_this_thread();
     REQUIRE(held.size() == 2);
     CHECK(held[1].kind == "lease of a buffer_pool");
     CHECK(held[1].detail == "buffer 1");
     if (detail::inspectable)
-        CHECK(held[1].made.where().line() == line);
+        CHECK(held[1].where.where().line() == line);
 }
 
 TEST_CASE("buffer_pool: it does not go while somebody waits") {

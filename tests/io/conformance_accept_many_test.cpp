@@ -45,7 +45,7 @@ TEST_CASE("accept_many: gives each connection once") {
         multishot_accept incoming = listener.accept_many();
         for (int round = 0; round < 2; ++round) {
             crowd peers(listener);
-            co_await turns();
+            co_await iterations();
             std::set<std::string> seen;
             for (std::size_t i = 0; i < peers.streams.size(); ++i) {
                 tcp_stream taken = co_await incoming.next();
@@ -80,7 +80,7 @@ TEST_CASE("accept_many: several wait, and each gets one") {
         auto body = [&](task_group& group) -> task<> {
             for (int i = 0; i < 10; ++i)
                 group.start(taking);
-            co_await turns();
+            co_await iterations();
             crowd peers(listener, 10);
             co_await group.wait_for_others();
             CHECK(seen == peers.addresses);
@@ -101,7 +101,7 @@ TEST_CASE("accept_many: what nobody took stays with the listener") {
             multishot_accept incoming = listener.accept_many();
             for (int i = 0; i < 10; ++i)
                 note(co_await incoming.next());
-            co_await turns();
+            co_await iterations();
         }
         for (int i = 0; i < 10; ++i)
             note(co_await listener.accept());
@@ -118,7 +118,7 @@ TEST_CASE("accept_many: a plain accept takes its turn beside it") {
         multishot_accept incoming = listener.accept_many();
         auto both = [&]() -> task<> { co_await when_all(incoming.next(), listener.accept()); };
         auto late = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             crowd peers(listener, 2);
         };
         co_await when_all(both(), late());
@@ -133,7 +133,7 @@ TEST_CASE("accept_many: the object may go while somebody waits") {
             co_return to_string(taken.peer_address());
         };
         auto late = [&]() -> task<std::string> {
-            co_await turns();
+            co_await iterations();
             tcp_stream peer = co_await tcp_stream::connect(listener.local_address());
             co_return to_string(peer.local_address());
         };
@@ -178,7 +178,7 @@ TEST_CASE("accept_many: cancelled when a connection is there, it is delivered or
             std::optional<crowd> peer;
             auto body = [&](task_group& group) -> task<> {
                 group.start(accepting);
-                co_await turns(i % 4);
+                co_await iterations(i % 4);
                 peer.emplace(listener, 1);
                 group.cancel();
             };
@@ -200,10 +200,10 @@ TEST_CASE("accept_many: closing the listener ends the wait, and what has come") 
             multishot_accept incoming = listener.accept_many();
             std::optional<crowd> peers;
             auto closing = [&]() -> task<> {
-                co_await turns();
+                co_await iterations();
                 if (crowded) {
                     peers.emplace(listener);
-                    co_await turns();
+                    co_await iterations();
                 }
                 listener.close();
             };
@@ -268,7 +268,7 @@ TEST_CASE("accept_many: accepts a number of those that nobody takes, and no more
         std::vector<crowd> crowds;
         for (int i = 0; i < 20; ++i) {
             crowds.emplace_back(listener, 20);
-            co_await turns();
+            co_await iterations();
         }
         CHECK(open_descriptors().size() - before - 400 <= 100);
         for (const crowd& each : crowds) {

@@ -82,7 +82,7 @@ TEST_CASE("connect: is refused late, when the listener goes while it waits") {
     run_clean([]() -> task<> {
         auto full = std::make_unique<full_listener>();
         auto closing = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             full.reset();
         };
         // The kernel asks again after a second.
@@ -96,7 +96,7 @@ TEST_CASE("connect: succeeds late, when the listener has room again") {
     run_clean([]() -> task<> {
         full_listener full;
         auto accepting = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             for (int i = 0; i < 2; ++i)
                 co_await full.listener.accept();
         };
@@ -131,7 +131,7 @@ TEST_CASE("connect: cancelled when it has succeeded, it gives its descriptor bac
             auto body = [&](task_group& group) -> task<> {
                 group.start(tcp_stream::connect(listener.local_address()));
                 group.start(tcp_stream::connect(listener.local_address()));
-                for (int turn = 0; turn < i % 4; ++turn)
+                for (int iteration = 0; iteration < i % 4; ++iteration)
                     co_await yield();
                 group.cancel();
             };
@@ -198,7 +198,7 @@ TEST_CASE("accept: cancelled when a connection is there, it is delivered or stay
             auto accepting = [&]() -> task<> { accepted = co_await as_result(listener.accept()); };
             auto body = [&](task_group& group) -> task<> {
                 group.start(accepting);
-                co_await turns();
+                co_await iterations();
                 peer = tcp_stream::adopt(connect_raw(listener.local_address()));
                 group.cancel();
             };
@@ -221,7 +221,7 @@ TEST_CASE("accept: a connection that comes too late for its job is closed") {
         tcp_listener other = tcp_listener::bind(address::loopback_v4(0));
         std::vector<tcp_stream> peers;
         auto connecting = [&]() -> task<> {
-            co_await turns(); // both accepts complete together; when_any keeps the first only
+            co_await iterations(); // both accepts complete together; when_any keeps the first only
             peers.push_back(tcp_stream::adopt(connect_raw(one.local_address())));
             peers.push_back(tcp_stream::adopt(connect_raw(other.local_address())));
             event never;
@@ -318,7 +318,7 @@ TEST_CASE("listener: closing or destroying it ends all who accept") {
             CHECK(accepted.error() == std::errc::operation_canceled);
         };
         auto closing = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             listener.reset();
         };
         co_await when_all(accepting(), accepting(), accepting(), closing());
@@ -339,7 +339,7 @@ TEST_CASE("listener: destroyed while a connection is on its way to who accepts")
                     CHECK(accepted.error() == std::errc::operation_canceled);
             };
             auto closing = [&]() -> task<> {
-                co_await turns();
+                co_await iterations();
                 peer = tcp_stream::adopt(connect_raw(listener->local_address()));
                 listener.reset();
             };
@@ -361,7 +361,7 @@ TEST_CASE("listener: destroyed after a connection has come for who accepts, who 
             listeners[1 - which].reset(); // the other has its connection, but does not know yet
         };
         auto connecting = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             for (auto& each : listeners)
                 peers.push_back(tcp_stream::adopt(connect_raw(each->local_address())));
         };
@@ -432,7 +432,7 @@ TEST_CASE("stream: is not released while an operation is under way") {
         connection ends = co_await connect_ends();
         std::string text(1, '\0');
         auto releasing = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             std::error_code refused;
             try {
                 static_cast<void>(ends.here.release());
@@ -456,7 +456,7 @@ TEST_CASE("stream: one whose opener made it non-blocking works all the same") {
         tcp_stream one = tcp_stream::adopt(first);
         tcp_stream other = tcp_stream::adopt(second);
         auto writing = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             co_await other.write("later");
         };
         auto both = co_await when_all(read_text(one, 5), writing());

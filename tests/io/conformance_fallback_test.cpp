@@ -25,7 +25,7 @@ TEST_CASE("accept_many: is one request, or one for each connection") {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         multishot_accept incoming = listener.accept_many();
         auto looking = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             if (!is_armed(listener))
                 MESSAGE("falls back to one request for each connection");
             tcp_stream peer = tcp_stream::adopt(connect_raw(listener.local_address()));
@@ -41,7 +41,7 @@ TEST_CASE("receive_many: is one request, or one for each arrival") {
         connection ends = co_await connect_ends();
         multishot_receive incoming = ends.here.receive_many(pool);
         auto looking = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             if (!is_armed(ends.here))
                 MESSAGE("falls back to one request for each arrival");
             co_await ends.there.write("x");

@@ -61,7 +61,7 @@ TEST_CASE_TEMPLATE("read: waits for what is still to come", Read, ALL_READS) {
         connection ends = co_await connect_ends();
         std::string text(5, '\0');
         auto late = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             co_await ends.there.write("later");
         };
         auto both = co_await when_all(Read::run(ends.here, text), late());
@@ -104,7 +104,7 @@ TEST_CASE_TEMPLATE("read: a reset ends it, pending or not", Read, ALL_READS) {
             std::string text(5, '\0');
             auto break_it = [&]() -> task<> {
                 if (pending)
-                    co_await turns();
+                    co_await iterations();
                 reset(ends.there);
             };
             auto breaking = break_it();
@@ -161,7 +161,7 @@ TEST_CASE_TEMPLATE("read: cancelled when the bytes are there it loses none", Rea
             };
             auto body = [&](task_group& group) -> task<> {
                 group.start(reading);
-                co_await turns();
+                co_await iterations();
                 send_raw(ends.there, "bytes"); // the kernel has the answer, the loop has not
                 group.cancel();
             };
@@ -190,7 +190,7 @@ TEST_CASE_TEMPLATE("read: cancelled after it has completed it is a success", Rea
             };
             group.start(reading, std::ref<stream>(one.here));
             group.start(reading, std::ref<stream>(other.here));
-            co_await turns();
+            co_await iterations();
             send_raw(one.there, "bytes");
             send_raw(other.there, "bytes");
             event never;
@@ -219,7 +219,7 @@ TEST_CASE_TEMPLATE("read: the end of the stream is 0, pending or not, again and 
         connection ends = co_await connect_ends();
         std::string text(5, '\0');
         auto late = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ends.there.close();
         };
         auto both = co_await when_all(Read::run(ends.here, text), late());
@@ -244,7 +244,7 @@ TEST_CASE_TEMPLATE("read: gives what came before the end, then the end", Read, A
             }
             send_raw(ends.there, "last!");
             ends.there.close();
-            co_await turns();
+            co_await iterations();
             std::string text(5, '\0');
             const std::size_t count = co_await Read::run(ends.here, text);
             CHECK(count == 5);
@@ -273,7 +273,7 @@ TEST_CASE_TEMPLATE("read: shutting the reading half ends it", Read, ALL_READS) {
         connection ends = co_await connect_ends();
         std::string text(5, '\0');
         auto shut = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ends.here.shutdown(shutdown_direction::read);
         };
         auto both = co_await when_all(Read::run(ends.here, text), shut());
@@ -287,7 +287,7 @@ TEST_CASE_TEMPLATE("read: a second one at the same time is refused", Read, ALL_R
         std::string text(5, '\0');
         std::string more(5, '\0');
         auto second = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             const auto count = co_await as_result(Read::run(ends.here, more));
             CHECK(count.error() == std::errc::device_or_resource_busy);
             co_await ends.there.write("first");
@@ -303,7 +303,7 @@ TEST_CASE_TEMPLATE("read: closing the stream cancels it, and closes afterwards",
         connection ends = co_await connect_ends();
         std::string text(5, '\0');
         auto closing = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ends.here.close();
             CHECK_FALSE(ends.here.is_open());
         };
@@ -346,7 +346,7 @@ TEST_CASE("read: a plain and a scattered read give a part, an exact one waits fo
         auto drip = [&]() -> task<> {
             for (const char* const piece : {"a", "bcd", "", "ef", "ghi"}) {
                 co_await ends.there.write(piece);
-                co_await turns();
+                co_await iterations();
             }
         };
         auto both = co_await when_all(exact_read::run(ends.here, text), drip());
@@ -364,7 +364,7 @@ TEST_CASE("read_exactly: a stream that ends in the middle is an error") {
             if (!pending)
                 ends.there.close();
             auto late = [&]() -> task<> {
-                co_await turns();
+                co_await iterations();
                 ends.there.close();
             };
             std::string text(8, '\0');
@@ -402,7 +402,7 @@ TEST_CASE("read: a short one just before the end does not hide the end") {
         CHECK_FALSE(nothing); // it had to wait, so the kernel has been asked to tell
         send_raw(ends.there, "last!");
         ends.there.close();
-        co_await turns(); // and has told of both at once
+        co_await iterations(); // and has told of both at once
         const std::size_t count = co_await ends.here.read(text);
         CHECK(count == 5);
         const std::size_t end = co_await with_timeout(10s, ends.here.read(text));

@@ -67,7 +67,7 @@ TEST_CASE("receive_many: gives what has arrived, and what is still to come") {
         const buffer_lease first = co_await incoming.next();
         CHECK(text_of(first) == "first");
         auto late = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             co_await ends.there.write("later");
         };
         auto both = co_await when_all(incoming.next(), late());
@@ -107,12 +107,12 @@ TEST_CASE("receive_many: the end of the stream is an empty lease, again and agai
             send_raw(ends.there, "last");
             auto closing = [&]() -> task<> {
                 if (pending)
-                    co_await turns();
+                    co_await iterations();
                 ends.there.close();
             };
             auto reading = [&]() -> task<> {
                 if (!pending)
-                    co_await turns();
+                    co_await iterations();
                 const std::string text = co_await receive_text(incoming, 100);
                 CHECK(text == "last");
                 for (int i = 0; i < 2; ++i) {
@@ -141,12 +141,12 @@ TEST_CASE("receive_many: a reset ends it, pending or not") {
             }
             auto breaking = [&]() -> task<> {
                 if (when == 1)
-                    co_await turns();
+                    co_await iterations();
                 reset(ends.there);
             };
             auto reading = [&]() -> task<> {
                 if (when == 2)
-                    co_await turns();
+                    co_await iterations();
                 const auto bytes = co_await as_result(incoming.next());
                 CHECK(bytes.error() == std::errc::connection_reset);
             };
@@ -200,7 +200,7 @@ TEST_CASE("receive_many: cancelled when the bytes are there it loses none") {
             auto receiving = [&]() -> task<> { bytes = co_await as_result(incoming.next()); };
             auto body = [&](task_group& group) -> task<> {
                 group.start(receiving);
-                co_await turns(i % 4);
+                co_await iterations(i % 4);
                 send_raw(ends.there, "bytes");
                 group.cancel();
             };
@@ -225,11 +225,11 @@ TEST_CASE("receive_many: closing the stream cancels it, and closes afterwards") 
                 send_raw(ends.there, "one");
                 const buffer_lease bytes = co_await incoming.next();
                 send_raw(ends.there, "not taken");
-                co_await turns();
+                co_await iterations();
                 ends.here.close();
             } else {
                 auto closing = [&]() -> task<> {
-                    co_await turns();
+                    co_await iterations();
                     ends.here.close();
                 };
                 auto both = co_await when_all(result_of_task(incoming.next()), closing());
@@ -260,7 +260,7 @@ TEST_CASE("receive_many: nothing else reads at the same time") {
             }
             CHECK(refused == std::errc::device_or_resource_busy);
             auto others = [&]() -> task<> {
-                co_await turns();
+                co_await iterations();
                 const auto another = co_await as_result(incoming.next());
                 CHECK(another.error() == std::errc::device_or_resource_busy);
                 const auto plain = co_await as_result(ends.here.read(text));
@@ -305,7 +305,7 @@ TEST_CASE("receive_many: what nobody took stays with the stream, for any read") 
                 send_raw(ends.there, sent);
                 const buffer_lease bytes = co_await incoming.next();
                 seen = text_of(bytes);
-                co_await turns();
+                co_await iterations();
             }
             std::string part(700, '\0');
             const std::array parts = {mutable_buffer(part.data(), 300), mutable_buffer(),
@@ -335,13 +335,13 @@ TEST_CASE("receive_many: a plain read that begins while it ends gets all") {
                 send_raw(ends.there, "x");
                 const buffer_lease bytes = co_await incoming.next();
                 if (i & 1)
-                    co_await turns();
+                    co_await iterations();
             }
             if (i & 2)
                 send_raw(ends.there, "half");
             std::string text(8, '\0');
             auto late = [&]() -> task<> {
-                co_await turns();
+                co_await iterations();
                 send_raw(ends.there, i & 2 ? "half" : "complete");
             };
             std::size_t count = 0;
@@ -388,9 +388,9 @@ TEST_CASE("receive_many: without a free buffer it waits in the queue of the pool
         multishot_receive incoming = ends.here.receive_many(pool);
         std::vector<buffer_lease> taken = all_of(pool);
         auto relief = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             send_raw(ends.there, "bytes");
-            co_await turns();
+            co_await iterations();
             const std::string tree = to_string(inspect());
             CHECK(inspect().waiting_for("receive") == 1);
             CHECK(tree.find("no buffer is") != std::string::npos);
@@ -419,7 +419,7 @@ TEST_CASE("receive_many: cancelled or closed while it waits for a buffer") {
             auto receiving = [&]() -> task<> { bytes = co_await as_result(incoming.next()); };
             auto body = [&](task_group& group) -> task<> {
                 group.start(receiving);
-                co_await turns();
+                co_await iterations();
                 CHECK_FALSE(bytes.has_value());
                 if (close)
                     ends.here.close();
@@ -453,7 +453,7 @@ TEST_CASE("receive_many: more streams than buffers all come to their turn") {
         auto body = [&](task_group& group) -> task<> {
             for (connection& ends : pairs)
                 group.start(receiving, std::ref(ends));
-            co_await turns();
+            co_await iterations();
             for (const connection& ends : pairs)
                 send_raw(ends.there, sent);
         };
@@ -478,7 +478,7 @@ TEST_CASE("receive_many: connections that are idle hold no buffer") {
         auto body = [&](task_group& group) -> task<> {
             for (connection& ends : pairs)
                 group.start(receiving, std::ref(ends));
-            co_await turns();
+            co_await iterations();
             CHECK(inspect().waiting_for("receive") == 20);
             check_returned(pool);
             buffer_lease spare = co_await pool.lease();
@@ -513,7 +513,7 @@ TEST_CASE("receive_many: goes on after the completions have overflowed") {
                 for (connection& ends : pairs)
                     group.start(receiving, std::ref(ends));
                 for (int round = 0; round < 3; ++round) {
-                    co_await turns();
+                    co_await iterations();
                     for (const connection& ends : pairs)
                         send_raw(ends.there, sent);
                 }
@@ -525,8 +525,9 @@ TEST_CASE("receive_many: goes on after the completions have overflowed") {
 }
 
 TEST_CASE("receive_many: a pool may be used by one context after the other, with no complaint") {
-    static int notices = 0;
-    const notice_sink before = set_notice_sink([](std::string_view) noexcept { ++notices; });
+    static int warnings = 0;
+    const warning_handler before =
+        set_warning_handler([](std::string_view) noexcept { ++warnings; });
     buffer_pool pool(4, 512);
     for (int i = 0; i < 2; ++i) {
         run_clean([&pool]() -> task<> {
@@ -538,6 +539,6 @@ TEST_CASE("receive_many: a pool may be used by one context after the other, with
         });
         CHECK(pool.leased() == 0);
     }
-    set_notice_sink(before);
-    CHECK(notices == 0); // what the kernel had at hand is not held by the program
+    set_warning_handler(before);
+    CHECK(warnings == 0); // what the kernel had at hand is not held by the program
 }

@@ -77,7 +77,7 @@ TEST_CASE_TEMPLATE("write: waits until all of it fits", Write, ALL_WRITES) {
             written = true;
         };
         auto reading = [&]() -> task<std::string> {
-            co_await turns();
+            co_await iterations();
             CHECK_FALSE(written);
             co_return co_await read_text(ends.there, text.size());
         };
@@ -132,7 +132,7 @@ TEST_CASE_TEMPLATE("write: a reset in its middle ends it", Write, ALL_WRITES) {
         connection ends = co_await connect_ends();
         const std::string text(too_much, 'x');
         auto breaking = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             reset(ends.there);
         };
         auto both = co_await when_all(result_of_task(Write::run(ends.here, text)), breaking());
@@ -180,7 +180,7 @@ TEST_CASE_TEMPLATE("write: cancelled while it waits for its turn it sends nothin
         connection ends = co_await connect_ends();
         const std::string text = numbered_text(too_much / 4, 'w');
         auto cancelling = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             const auto done =
                 co_await cancelled(moment::while_pending, Write::run(ends.here, "never"));
             CHECK(done.error() == std::errc::operation_canceled);
@@ -231,7 +231,7 @@ TEST_CASE_TEMPLATE("write: shutting the own half in its middle fails it", Write,
         connection ends = co_await connect_ends();
         const std::string text(too_much, 'x');
         auto shut = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ends.here.shutdown(shutdown_direction::write);
         };
         auto both = co_await when_all(result_of_task(Write::run(ends.here, text)), shut());
@@ -267,7 +267,7 @@ TEST_CASE_TEMPLATE("write: closing the stream cancels what is under way and what
         const std::string text(too_much, 'x');
         std::string unread(5, '\0');
         auto closing = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ends.here.close();
         };
         auto all = co_await when_all(result_of_task(Write::run(ends.here, text)),

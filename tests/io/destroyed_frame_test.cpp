@@ -22,9 +22,9 @@ task<> destroy_waiting(task<> waiting) {
     {
         task<> by_hand = std::move(waiting);
         by_hand.start(job);
-        co_await turns(2);
+        co_await iterations(2);
     }
-    co_await turns(8); // by now it would have been resumed
+    co_await iterations(8); // by now it would have been resumed
 }
 
 constexpr unsigned first_line = __LINE__ + 4;

@@ -102,10 +102,10 @@ TEST_CASE("iocp: a socket that cannot leave its port is refused by the next loop
         co_await ends.here.write("x");
         tcp_stream again = tcp_stream::adopt(ends.here.release());
         static std::string noticed;
-        const notice_sink before =
-            set_notice_sink([](std::string_view text) noexcept { noticed = std::string(text); });
+        const warning_handler before = set_warning_handler(
+            [](std::string_view text) noexcept { noticed = std::string(text); });
         const auto written = co_await as_result(again.write("y"));
-        set_notice_sink(before);
+        set_warning_handler(before);
         CHECK(written.error() == std::errc::operation_not_supported);
         CHECK(noticed.find("iocp does not support write") != std::string::npos);
     });
@@ -132,7 +132,7 @@ TEST_CASE("iocp: a cancelled operation stays until its packet has come") {
         auto body = [&](task_group& group) -> task<> {
             group.start(reading);
             group.start(accepting);
-            co_await turns();
+            co_await iterations();
             CHECK(kernel.operations_in_flight() == 2);
             const operation* const read = ends.there.state()->in.active;
             REQUIRE(read);
@@ -157,7 +157,7 @@ TEST_CASE("iocp: an accept that is cancelled gives back the socket that it broug
         for (int i = 0; i < 5; ++i) {
             auto body = [&](task_group& group) -> task<> {
                 group.start(listener.accept());
-                co_await turns();
+                co_await iterations();
                 CHECK(open_descriptors().size() == before + 1);
                 group.cancel();
             };

@@ -28,7 +28,7 @@ std::string text_of(const lines& several) {
 }
 
 /// What is written of something made one line below `above`, by the job called keeper.
-std::string made_below(const origin& above) {
+std::string made_below(const creation_site& above) {
     return std::string(", made in ") + above.where().function_name() +
            " (leak_report_test.cpp:" + std::to_string(above.where().line() + 1) +
            ") by the job keeper";
@@ -39,10 +39,10 @@ std::string socket_text(const tcp_stream& kept) {
            ", peer " + to_string(kept.peer_address()) + ")";
 }
 
-/// Runs `body` as a job called keeper in a context of its own, and gives the notices at its end.
+/// Runs `body` as a job called keeper in a context of its own, and gives the warnings at its end.
 template <class Body>
-lines notices_of(Body body, const context_options& options = {}) {
-    const collected_notices collected;
+lines warnings_of(Body body, const context_options& options = {}) {
+    const collected_warnings collected;
     auto named = [&body]() -> task<> {
         name_this_job("keeper");
         co_await body();
@@ -63,7 +63,7 @@ TEST_CASE("leak report: a socket that was used and is kept") {
     auto body = [&]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         const native_handle client = connect_raw(listener.local_address());
-        const origin above;
+        const creation_site above;
         kept = co_await listener.accept();
         close_raw(client);
         std::byte byte = {};
@@ -71,7 +71,7 @@ TEST_CASE("leak report: a socket that was used and is kept") {
         CHECK(count == 0);
         expected = socket_text(kept) + made_below(above);
     };
-    const lines said = notices_of(body);
+    const lines said = warnings_of(body);
     if (detail::inspectable)
         CHECK(text_of(said) == expected + "\n");
     CHECK(kept.is_open());
@@ -83,12 +83,12 @@ TEST_CASE("leak report: a socket that was accepted and put away") {
     auto body = [&]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         const native_handle client = connect_raw(listener.local_address());
-        const origin above;
+        const creation_site above;
         kept = co_await listener.accept();
         expected = socket_text(kept) + made_below(above);
         close_raw(client);
     };
-    const lines said = notices_of(body);
+    const lines said = warnings_of(body);
     if (detail::inspectable)
         CHECK(text_of(said) == expected + "\n");
 }
@@ -97,13 +97,13 @@ TEST_CASE("leak report: a listener that is kept") {
     tcp_listener kept;
     std::string expected;
     auto body = [&]() -> task<> {
-        const origin above;
+        const creation_site above;
         kept = tcp_listener::bind(address::loopback_v4(0));
         expected = "still held at the end: socket (descriptor " + std::to_string(kept.handle()) +
                    ", local " + to_string(kept.local_address()) + ")" + made_below(above);
         co_return;
     };
-    const lines said = notices_of(body);
+    const lines said = warnings_of(body);
     if (detail::inspectable)
         CHECK(text_of(said) == expected + "\n");
 }
@@ -116,17 +116,17 @@ TEST_CASE("leak report: a lease and an object") {
     lines expected;
     auto body = [&]() -> task<> {
         const buffer_lease given_back = buffers.try_lease();
-        const origin above_lease;
+        const creation_site above_lease;
         kept_lease = buffers.try_lease();
         auto make = [] { return lemon(); };
-        const origin above_lemon;
+        const creation_site above_lemon;
         kept_lemon = lemons.make(make);
         expected = {
             "still held at the end: object of an object_pool (number 1)" + made_below(above_lemon),
             "still held at the end: lease of a buffer_pool (buffer 1)" + made_below(above_lease)};
         co_return;
     };
-    const lines said = notices_of(body);
+    const lines said = warnings_of(body);
     if (detail::inspectable)
         CHECK(text_of(said) == text_of(expected));
 }
@@ -134,13 +134,13 @@ TEST_CASE("leak report: a lease and an object") {
 TEST_CASE("leak report: a function that was posted and never run") {
     std::string expected;
     auto body = [&]() -> task<> {
-        const remote here = context::current().remote();
-        const origin above;
+        const loop_handle here = context::current().handle();
+        const creation_site above;
         here.post([] {});
         expected = "still held at the end: posted function (never run)" + made_below(above);
         co_return;
     };
-    const lines said = notices_of(body);
+    const lines said = warnings_of(body);
     if (detail::inspectable)
         CHECK(text_of(said) == expected + "\n");
 }
@@ -153,7 +153,7 @@ TEST_CASE("leak report: many of a kind end in a number") {
             kept.push_back(buffers.try_lease());
         co_return;
     };
-    const lines said = notices_of(body);
+    const lines said = warnings_of(body);
     if (detail::inspectable) {
         REQUIRE(said.size() == 33);
         CHECK(said.back() == "still held at the end: 68 more");
@@ -169,28 +169,28 @@ TEST_CASE("leak report: nothing is said of a program in order") {
         buffer_lease buffer = buffers.try_lease();
         co_await ends.here.write("lemon");
         co_await ends.there.read_exactly(std::span(buffer).first(5));
-        CHECK(context::current().still_held().size() == (detail::inspectable ? 3 : 0));
+        CHECK(context::current().leaks().size() == (detail::inspectable ? 3 : 0));
         const native_handle released = ends.here.release();
-        CHECK(context::current().still_held().size() == (detail::inspectable ? 2 : 0));
+        CHECK(context::current().leaks().size() == (detail::inspectable ? 2 : 0));
         close_raw(released);
         const native_handle client = connect_raw(listener.local_address());
         const native_handle never_used = (co_await listener.accept()).release();
         close_raw(client);
         close_raw(never_used);
     };
-    CHECK(notices_of(body).empty());
+    CHECK(warnings_of(body).empty());
 }
 
 TEST_CASE("leak report: nothing is said where that is not wanted") {
     tcp_stream kept;
     auto body = [&]() -> task<> { kept = std::move((co_await connect_ends()).here); };
     context_options options;
-    options.report_holdings = false;
-    CHECK(notices_of(body, options).empty());
+    options.report_leaks = false;
+    CHECK(warnings_of(body, options).empty());
 }
 
 TEST_CASE("leak report: what is kept from one run to the next is said of once, at the end") {
-    const collected_notices collected;
+    const collected_warnings collected;
     tcp_stream kept;
     {
         context here;
@@ -199,15 +199,15 @@ TEST_CASE("leak report: what is kept from one run to the next is said of once, a
         here.run(connect());
         here.run(use());
         CHECK(collected.all().empty());
-        CHECK(here.still_held().size() == (detail::inspectable ? 1 : 0));
+        CHECK(here.leaks().size() == (detail::inspectable ? 1 : 0));
     }
     CHECK(collected.all().size() == (detail::inspectable ? 1 : 0));
-    run(turns()); // another context has nothing to do with it
+    run(iterations()); // another context has nothing to do with it
     CHECK(collected.all().size() == (detail::inspectable ? 1 : 0));
 }
 
 TEST_CASE("leak report: a socket that is first used on another thread belongs there") {
-    const collected_notices collected;
+    const collected_warnings collected;
     std::optional<tcp_stream> moved;
     auto accept = [&]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));

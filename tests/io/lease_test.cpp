@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // Waiting for a buffer of a buffer_pool: in order, cancellable, and nothing is lost.
-#include "child_process.hpp"
 #include "../runtime/virtual_loop.hpp"
+#include "child_process.hpp"
 
-#include <coracle/runtime/awaitable.hpp>
 #include <coracle/io/lease.hpp>
+#include <coracle/runtime/awaitable.hpp>
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
@@ -59,12 +59,12 @@ TEST_CASE_FIXTURE(virtual_loop, "lease: a wait can be cancelled, and the next on
             const buffer_lease lease = co_await pool.lease();
             order += 'p';
         };
-        auto holder = [&]() -> task<> {
+        auto leak_source = [&]() -> task<> {
             buffer_lease lease = co_await pool.lease();
             co_await sleep_for(2ms);
             CHECK(order == "i");
         };
-        co_await when_all(holder(), impatient(), patient());
+        co_await when_all(leak_source(), impatient(), patient());
         CHECK(order == "ip");
         CHECK(pool.leased() == 0);
     });

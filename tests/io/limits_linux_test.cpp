@@ -136,7 +136,7 @@ TEST_CASE("limits: a blocked io_uring falls back to epoll and says so once") {
         CHECK(child.said("echoed works"));
         CHECK(child.said("on epoll because"));
         CHECK(count_of("coracle:", child.error_output) == 1);
-        CHECK(count_of(blocked.words, child.error_output) == 3); // a notice and two reasons
+        CHECK(count_of(blocked.words, child.error_output) == 3); // a warning and two reasons
     }
 }
 

@@ -46,7 +46,7 @@ std::vector<std::string> lines_of(std::string_view text, std::size_t limit, std:
             for (std::size_t at = 0; at < text.size(); at += piece) {
                 send_raw(ends.there, text.substr(at, piece));
                 if (piece < text.size())
-                    co_await turns(2);
+                    co_await iterations(2);
             }
             ends.there.close();
         };

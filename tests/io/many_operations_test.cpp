@@ -67,7 +67,7 @@ TEST_CASE("many operations: ten thousand reads through the smallest ring all com
             auto body = [&](task_group& group) -> task<> {
                 for (std::size_t i = 0; i < pairs.streams.size(); ++i)
                     group.start(read_one(pairs.streams[i], static_cast<char>(i / 2), done));
-                co_await turns();
+                co_await iterations();
                 CHECK(done == 0);
                 CHECK(context::current().operations_in_flight() == pairs.streams.size());
                 // At once and behind the loop's back, so that the completions overflow.
@@ -94,7 +94,7 @@ TEST_CASE("many operations: ten thousand at once are cancelled through the small
                     group.start(read_one(pairs.streams[i], 'x', done));
                     group.start(sleep_long());
                 }
-                co_await turns();
+                co_await iterations();
                 CHECK(context::current().operations_in_flight() == pairs.streams.size());
                 group.cancel();
             };
@@ -116,7 +116,7 @@ TEST_CASE("many operations: cancelled as they are submitted, and as they complet
                         group.start(read_one(pairs.streams[i], 'x', done));
                     co_await yield();
                     if (sent) {
-                        co_await turns();
+                        co_await iterations();
                         for (tcp_stream& each : pairs.streams)
                             send_raw(each, "x");
                     }

@@ -24,7 +24,7 @@ TEST_CASE("receive_many: a stream that nobody receives from keeps a few buffers 
         const buffer_lease first = co_await incoming.next();
         const std::string sent(40'000, 's'); // for all buffers and some more
         send_raw(ends.there, sent);
-        co_await turns(20);
+        co_await iterations(20);
         int unread = 0;
         REQUIRE(::ioctl(static_cast<int>(ends.here.handle()), FIONREAD, &unread) == 0);
         CHECK(unread >= 40'000 - 100 * 64); // the kernel brings some 32 buffers at a time

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What a backend does not support fails at its first use, and a notice names backend and operation.
-// All of those that are built in support every operation, so this one refuses them by itself.
+// What a backend does not support fails at its first use, and a warning names backend and
+// operation. All of those that are built in support every operation, so this one refuses them by
+// itself.
 #include "collected_warnings.hpp"
 
 #include <coracle/io/backend.hpp>
@@ -54,14 +55,14 @@ task<> use_a_listener() {
 } // namespace
 
 TEST_CASE("backend: what it refuses fails as not supported, and is named once") {
-    const test::collected_notices notices;
+    const test::collected_warnings warnings;
     refusing_backend kernel;
     loop here(kernel);
     here.run(use_a_listener());
-    REQUIRE(notices.all().size() == 2);
-    const std::string first = notices.all()[0];
+    REQUIRE(warnings.all().size() == 2);
+    const std::string first = warnings.all()[0];
     CHECK(first.starts_with("the backend refusing does not support accept on descriptor "));
     CHECK(first.ends_with(": it does nothing at all"));
-    CHECK(notices.all()[1].starts_with("the backend refusing does not support connect"));
+    CHECK(warnings.all()[1].starts_with("the backend refusing does not support connect"));
     CHECK(kernel.operations_in_flight() == 0);
 }

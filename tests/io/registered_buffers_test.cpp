@@ -100,17 +100,17 @@ TEST_CASE("registered buffers: a pool that outlives its context is registered no
 
 namespace {
 
-int notices = 0;
+int warnings = 0;
 
-void count_notices(std::string_view line) noexcept {
+void count_warnings(std::string_view line) noexcept {
     if (line.find("goes unregistered") != std::string_view::npos)
-        ++notices;
+        ++warnings;
 }
 
 } // namespace
 
 TEST_CASE("registered buffers: a pool for which there is no room works unregistered, said once") {
-    const notice_sink before = set_notice_sink(count_notices);
+    const warning_handler before = set_warning_handler(count_warnings);
     run_clean([]() -> task<> {
         std::deque<buffer_pool> pools;
         for (int i = 0; i < 70; ++i)
@@ -119,13 +119,13 @@ TEST_CASE("registered buffers: a pool for which there is no room works unregiste
             return static_cast<bool>(each.registered());
         });
         CHECK(registered == (on_ring() ? 64 : 0));
-        CHECK(notices == (on_ring() ? 1 : 0));
+        CHECK(warnings == (on_ring() ? 1 : 0));
         CHECK(pools.back().try_lease());
         pools.pop_front();
         pools.emplace_back(1, 64, registration::wanted);
         CHECK(static_cast<bool>(pools.back().registered()) == on_ring());
         co_return;
     });
-    set_notice_sink(before);
+    set_warning_handler(before);
     CHECK(buffers_known() == 0);
 }

@@ -114,14 +114,14 @@ TEST_CASE("rio: where the system has none, the completion port is used, and why 
     const backend_status status = probe_backend("rio");
     CHECK_FALSE(status.works);
     CHECK(status.reason.find("error 10045") != std::string::npos); // as Wine answers
-    const collected_notices notices;
+    const collected_warnings warnings;
     for (int i = 0; i < 2; ++i) {
         const context chosen;
         CHECK(chosen.backend_name() == "iocp");
         CHECK(chosen.backend_reason().find(status.reason) != std::string::npos);
     }
-    REQUIRE(notices.all().size() == 1);
-    CHECK(notices.all()[0].find("using iocp: rio does not work here") != std::string::npos);
+    REQUIRE(warnings.all().size() == 1);
+    CHECK(warnings.all()[0].find("using iocp: rio does not work here") != std::string::npos);
 }
 
 TEST_CASE("rio: where it works it is the first choice, and bytes go through it") {
@@ -173,7 +173,7 @@ TEST_CASE("rio: where no buffer can be registered it does not work, and says so"
 TEST_CASE("rio: more sockets than the completion queue has places for go by the port") {
     const set_up present(true);
     rio_double_limits().completions = 64; // for 32 sockets
-    const collected_notices notices;
+    const collected_warnings warnings;
     const auto body = []() -> task<> {
         std::deque<connection> all;
         for (int i = 0; i < 20; ++i)
@@ -184,8 +184,8 @@ TEST_CASE("rio: more sockets than the completion queue has places for go by the 
         }
     };
     run_clean(body, on_rio());
-    REQUIRE(notices.all().size() == 1);
-    CHECK(notices.all()[0].find("a queue for 64 completions is full") != std::string::npos);
+    REQUIRE(warnings.all().size() == 1);
+    CHECK(warnings.all()[0].find("a queue for 64 completions is full") != std::string::npos);
 }
 
 TEST_CASE("rio: the completion queue grows with the sockets") {
@@ -217,7 +217,7 @@ TEST_CASE("rio: reads for which no more can be registered go by the port, and lo
         auto group_body = [&](task_group& group) -> task<> {
             for (connection& each : all)
                 group.start(reading, std::ref(each.here));
-            co_await turns();
+            co_await iterations();
             for (connection& each : all)
                 send_raw(each.there, "bytes");
         };
@@ -245,7 +245,7 @@ TEST_CASE("rio: what a request queue has no room for goes by the port") {
     run_clean(body, on_rio());
 }
 
-TEST_CASE("rio: what comes between the last look and the request for notice wakes the loop") {
+TEST_CASE("rio: what comes between the last look and the request for warning wakes the loop") {
     const set_up present(true);
     table_of_test = rio_double();
     table_of_test.notify = late_notify;

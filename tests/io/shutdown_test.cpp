@@ -99,10 +99,10 @@ void shut_down(const context_options& options) {
         std::size_t polls_before = 0;
         auto body = [&](task_group& group) -> task<> {
             start_all(all, group, cancelled);
-            co_await turns(8);
+            co_await iterations(8);
             CHECK(cancelled == 0);
             CHECK(on.port.kernel().operations_in_flight() == all.in_kernel());
-            CHECK(loop::current().timers().size() == 2 * all.waiters);
+            CHECK(loop::current().timer_wheel().size() == 2 * all.waiters);
             on.port.stop_clock();
             polls_before = on.port.polls();
             group.cancel();
@@ -110,8 +110,8 @@ void shut_down(const context_options& options) {
         co_await with_task_group(body);
         CHECK(cancelled == all.jobs());
         CHECK(on.port.kernel().operations_in_flight() == 0);
-        CHECK(loop::current().timers().empty());
-        // A kernel hands over 20 at least when it is asked, and a turn resumes 256.
+        CHECK(loop::current().timer_wheel().empty());
+        // A kernel hands over 20 at least when it is asked, and an iteration resumes 256.
         const std::size_t needed = all.in_kernel() / 20 + all.jobs() / 256;
         CHECK(on.port.polls() - polls_before <= needed + 4);
     });

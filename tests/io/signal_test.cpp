@@ -28,7 +28,7 @@ TEST_CASE("signal_set: waits for a signal") {
     run_clean([]() -> task<> {
         signal_set signals({SIGINT});
         auto raising = []() -> task<> {
-            co_await turns();
+            co_await iterations();
             std::raise(SIGINT);
         };
         auto both = co_await when_all(signals.next(), raising());

@@ -29,7 +29,7 @@ TEST_CASE("socket: what lies behind urgent data is read") {
         // Twice, so that the reader is registered with epoll and waits for readiness.
         for (int again = 0; again < 2; ++again) {
             auto send_urgent = [](tcp_stream& from) -> task<> {
-                co_await turns();
+                co_await iterations();
                 send_raw(from, "abc");
                 const char urgent = '!';
                 CHECK(::send(static_cast<int>(from.handle()), &urgent, 1, MSG_OOB) == 1);
@@ -72,7 +72,7 @@ TEST_CASE("accept: of a listener that was shut down behind its back fails late")
     run_clean([]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         auto shut = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ::shutdown(static_cast<int>(listener.handle()), SHUT_RDWR);
         };
         auto both = co_await when_all(result_of_task(listener.accept()), shut());
@@ -85,7 +85,7 @@ TEST_CASE("accept_many: a listener that was shut down behind its back fails late
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         multishot_accept incoming = listener.accept_many();
         auto shut = [&]() -> task<> {
-            co_await turns();
+            co_await iterations();
             ::shutdown(static_cast<int>(listener.handle()), SHUT_RDWR);
         };
         auto both = co_await when_all(result_of_task(incoming.next()), shut());

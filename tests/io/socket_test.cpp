@@ -83,7 +83,7 @@ TEST_CASE("socket: a reset is an error to the read even if a write has met it fi
         const std::string much(too_much, 'x');
         char byte = 0;
         auto reset_soon = [](tcp_stream& peer) -> task<> {
-            co_await turns();
+            co_await iterations();
             reset(peer);
         };
         const auto ended =
@@ -160,14 +160,14 @@ TEST_CASE("connect: an address that cannot be bound is a result, and an error na
             co_await as_result(tcp_stream::connect(address::loopback_v4(1), elsewhere));
         CHECK(bound.error() == std::errc::address_not_available);
         tcp_listener closed = tcp_listener::bind(address::loopback_v4(0));
-        const address nobody = closed.local_address();
+        const address ignored = closed.local_address();
         closed.close();
         std::string words;
         try {
-            co_await tcp_stream::connect(nobody);
+            co_await tcp_stream::connect(ignored);
         } catch (const std::system_error& error) {
             words = error.what();
         }
-        CHECK(words.find(to_string(nobody)) != std::string::npos);
+        CHECK(words.find(to_string(ignored)) != std::string::npos);
     });
 }

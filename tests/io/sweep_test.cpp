@@ -41,7 +41,7 @@ connection narrow_ends() {
 /// A short conversation: connect, accept, write, read, gather, scatter, lines and limits of time.
 task<> client(address server) {
     tcp_stream peer = co_await with_timeout(1h, tcp_stream::connect(server));
-    peer.set_no_delay(true); // or the kernel would hold small writes back, for many turns
+    peer.set_no_delay(true); // or the kernel would hold small writes back, for many iterations
     co_await peer.write("hello\nworld\n");
     const std::array parts = {const_buffer("and "), const_buffer("more\n")};
     co_await with_timeout(1h, peer.write(std::span<const const_buffer>(parts)));
@@ -101,11 +101,11 @@ TEST_CASE("sweep: a read that waits, and one of an exact size") {
                   CHECK(text == "cdef");
               };
               auto writing = [&]() -> task<> {
-                  co_await turns(1);
+                  co_await iterations(1);
                   co_await ends.here.write("ab");
-                  co_await turns(2);
+                  co_await iterations(2);
                   co_await ends.here.write("cde");
-                  co_await turns(2);
+                  co_await iterations(2);
                   co_await ends.here.write("f");
               };
               co_await when_all(reading(), writing());
@@ -117,7 +117,7 @@ TEST_CASE("sweep: writes that wait for room, one behind the other") {
               connection ends = narrow_ends();
               const std::string text(50'000, 'x');
               auto reading = [&]() -> task<> {
-                  co_await turns(3);
+                  co_await iterations(3);
                   std::string into(3 * text.size(), '\0');
                   const std::size_t count = co_await ends.there.read_exactly(into);
                   CHECK(count == into.size());
@@ -156,7 +156,7 @@ TEST_CASE("sweep: lines that come in pieces") {
               auto writing = [&]() -> task<> {
                   for (const char* const piece : {"on", "e\ntw", "o\r\n", "three"}) {
                       co_await ends.here.write(piece);
-                      co_await turns(2);
+                      co_await iterations(2);
                   }
                   ends.here.shutdown(shutdown_direction::write);
               };
@@ -255,7 +255,7 @@ TEST_CASE("sweep: shielded clean-up that waits for the kernel runs to its end") 
                   static_cast<void>(count.value());
               };
               auto writing = [&]() -> task<> {
-                  co_await turns(2);
+                  co_await iterations(2);
                   co_await ends.there.write("x");
               };
               co_await when_all(polite(), writing());
@@ -269,7 +269,7 @@ TEST_CASE("sweep: signals") {
               signal_set signals({SIGINT, SIGTERM});
               for (const int number : {SIGINT, SIGTERM}) {
                   auto raising = [number]() -> task<> {
-                      co_await turns(1);
+                      co_await iterations(1);
                       std::raise(number);
                   };
                   const auto both = co_await when_all(signals.next(), raising());

@@ -196,7 +196,7 @@ TEST_CASE("tcp_listener: several share a port if all say so") {
         auto connecting = [&]() -> task<> {
             for (int i = 0; i < 64; ++i)
                 tcp_stream peer = co_await tcp_stream::connect(second.local_address());
-            co_await turns();
+            co_await iterations();
         };
         std::array<int, 2> accepted = {};
         auto accepting = [&](tcp_listener& from, int& count) -> task<> {

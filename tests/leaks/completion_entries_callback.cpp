@@ -21,7 +21,7 @@ struct completion_entry {
     char padding[24];
 };
 
-constexpr std::uint32_t most_entries = 128;
+constexpr std::uint32_t max_entries = 128;
 
 class epoll_provider {
 public:
@@ -35,9 +35,9 @@ public:
     ~epoll_provider() { close(epoll_); }
 
     std::uint32_t process_completions() {
-        auto* entries = new completion_entry[most_entries]();
-        epoll_event events[most_entries];
-        const int count = epoll_wait(epoll_, events, most_entries, 0);
+        auto* entries = new completion_entry[max_entries]();
+        epoll_event events[max_entries];
+        const int count = epoll_wait(epoll_, events, max_entries, 0);
         for (int i = 0; i < count; ++i)
             entries[i].result = recv(socket_, buffer_, sizeof buffer_, 0);
         return static_cast<std::uint32_t>(entries[0].result > 0);

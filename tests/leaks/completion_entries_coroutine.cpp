@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Ten readers wait; each round has one byte for each of them, and ends when all have come. A turn
-// of the loop asks the kernel once, so turns are polls, and each byte is one completion.
+// Ten readers wait; each round has one byte for each of them, and ends when all have come. An
+// iteration of the loop asks the kernel once, so iterations are polls, and each byte is one
+// completion.
 //
 // usage: completion_entries_coroutine POLLS COMPLETIONS
 #include "figures.hpp"
@@ -45,7 +46,7 @@ task<> one_round(const std::vector<tcp_stream>& writers) {
     }
 }
 
-task<> measure(std::vector<tcp_stream>& writers, long long most_polls, long long most_completions) {
+task<> measure(std::vector<tcp_stream>& writers, long long max_polls, long long max_completions) {
     constexpr int warm_up = 2000;
     for (int i = 0; i < warm_up; ++i)
         co_await one_round(writers);
@@ -54,7 +55,7 @@ task<> measure(std::vector<tcp_stream>& writers, long long most_polls, long long
     const test::figures first = test::take_figures();
     const test::figures before = test::take_figures();
     const std::size_t slab_bytes = usage().slab_bytes;
-    while (polls < most_polls || completions < most_completions)
+    while (polls < max_polls || completions < max_completions)
         co_await one_round(writers);
     const test::figures after = test::take_figures();
 
@@ -67,9 +68,9 @@ task<> measure(std::vector<tcp_stream>& writers, long long most_polls, long long
     writers.clear();
 }
 
-task<> all(long long most_polls, long long most_completions) {
+task<> all(long long max_polls, long long max_completions) {
     std::vector<tcp_stream> writers;
-    auto body = [&writers, most_polls, most_completions](task_group& group) -> task<> {
+    auto body = [&writers, max_polls, max_completions](task_group& group) -> task<> {
         for (int i = 0; i < readers; ++i) {
             std::array<int, 2> ends = {};
             if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -77,7 +78,7 @@ task<> all(long long most_polls, long long most_completions) {
             group.start(read_bytes(tcp_stream::adopt(ends[0])));
             writers.push_back(tcp_stream::adopt(ends[1]));
         }
-        co_await measure(writers, most_polls, most_completions);
+        co_await measure(writers, max_polls, max_completions);
     };
     co_await with_task_group(body);
 }

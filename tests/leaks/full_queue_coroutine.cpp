@@ -74,13 +74,13 @@ task<bool> read_number(stream& from, std::uint64_t& number) {
     co_return count.has_value();
 }
 
-/// The same in a job of its own, which is cancelled after so many turns.
-task<bool> read_number_or_not(stream& from, std::uint64_t& number, unsigned after_turns) {
+/// The same in a job of its own, which is cancelled after so many iterations.
+task<bool> read_number_or_not(stream& from, std::uint64_t& number, unsigned after_iterations) {
     bool came = false;
     auto work = [&]() -> task<> { came = co_await read_number(from, number); };
     auto body = [&](task_group& group) -> task<> {
         group.start(work);
-        for (unsigned i = 0; i < after_turns; ++i)
+        for (unsigned i = 0; i < after_iterations; ++i)
             co_await sleep_for(std::chrono::nanoseconds(0));
         group.cancel();
     };

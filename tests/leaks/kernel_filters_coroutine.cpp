@@ -21,10 +21,10 @@ using namespace coracle;
 namespace {
 
 std::size_t waiting = 0;
-std::size_t most_registrations = 0;
+std::size_t max_registrations = 0;
 long long bytes_read = 0;
 
-task<> turns(int count) {
+task<> iterations(int count) {
     for (int i = 0; i < count; ++i)
         co_await sleep_for(std::chrono::nanoseconds(0));
 }
@@ -54,7 +54,7 @@ task<> connection(int handle, int peer, int kind, event& all_wait) {
         for (int sent = 1; sent <= 2; ++sent) { // the second read is one that the kernel watches
             send_to(peer);
             while (received < sent)
-                co_await turns(1);
+                co_await iterations(1);
         }
         bytes_read += received;
         ++waiting;
@@ -72,9 +72,9 @@ task<> connection(int handle, int peer, int kind, event& all_wait) {
 /// Looks when every connection has a read under way, and then lets them go on.
 task<> count_registrations(std::size_t connections, event& all_wait) {
     while (waiting < connections)
-        co_await turns(1);
-    co_await turns(20); // a turn has a budget, so not all get to their read in one
-    most_registrations = test::kernel_registrations();
+        co_await iterations(1);
+    co_await iterations(20); // an iteration has a budget, so not all get to their read in one
+    max_registrations = test::kernel_registrations();
     all_wait.set();
 }
 
@@ -96,7 +96,7 @@ int main(int, char** arguments) {
     const test::figures before = test::take_figures();
     {
         context here;
-        here.run(turns(4));
+        here.run(iterations(4));
         const std::size_t registrations_of_its_own = test::kernel_registrations();
         std::vector<int> handles;
         std::vector<int> copies;
@@ -114,7 +114,7 @@ int main(int, char** arguments) {
             if (i % 3 != 0)
                 send_to(peers[static_cast<std::size_t>(i)]);
         }
-        here.run(turns(4));
+        here.run(iterations(4));
         test::tell("registrations_left", static_cast<long long>(test::kernel_registrations()) -
                                              static_cast<long long>(registrations_of_its_own));
         for (const int each : peers)
@@ -123,7 +123,7 @@ int main(int, char** arguments) {
             ::close(each);
     }
     test::tell("bytes_read", bytes_read);
-    test::tell("most_registrations", static_cast<long long>(most_registrations));
+    test::tell("most_registrations", static_cast<long long>(max_registrations));
     test::tell("descriptors_left", static_cast<long long>(test::take_figures().descriptors) -
                                        static_cast<long long>(before.descriptors));
 }

@@ -27,7 +27,7 @@ long long reads_cancelled = 0;
 long long same_memory = 0;
 long long overwritten_bytes = 0;
 
-task<> turns(int count) {
+task<> iterations(int count) {
     for (int i = 0; i < count; ++i)
         co_await sleep_for(std::chrono::nanoseconds(0));
 }
@@ -50,15 +50,15 @@ task<> hold_buffer(role played, tcp_stream& from, int peer, const void*& place) 
     answer.fill('k');
     if (::send(peer, answer.data(), answer.size(), MSG_NOSIGNAL) < 0)
         throw std::system_error(errno, std::generic_category(), "send");
-    co_await turns(3);
+    co_await iterations(3);
     overwritten_bytes += std::count_if(buffer.begin(), buffer.end(),
                                        [](volatile const char& each) { return each != canary; });
 }
 
-task<> give_up_reading(tcp_stream& from, int peer, int after_turns, const void*& place) {
+task<> give_up_reading(tcp_stream& from, int peer, int after_iterations, const void*& place) {
     auto body = [&](task_group& group) -> task<> {
         group.start(hold_buffer(role::reader, from, peer, place));
-        co_await turns(after_turns);
+        co_await iterations(after_iterations);
         group.cancel();
     };
     co_await with_task_group(body);

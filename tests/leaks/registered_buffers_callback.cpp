@@ -16,14 +16,14 @@
 namespace {
 
 constexpr std::size_t buffer_bytes = 65536;
-constexpr unsigned most_buffers = 1024;
+constexpr unsigned max_buffers = 1024;
 
 class uring_provider {
 public:
     uring_provider() {
         if (io_uring_queue_init(8, &ring_, 0) != 0)
             coracle::test::skip("io_uring does not work here");
-        if (io_uring_register_buffers_sparse(&ring_, most_buffers) != 0)
+        if (io_uring_register_buffers_sparse(&ring_, max_buffers) != 0)
             coracle::test::skip("this kernel has no table of buffers that can be filled later");
     }
 

@@ -39,7 +39,7 @@ unsigned line_of_lease = 0;
 
 static void open() {
     line_of_pool = __LINE__ + 1;
-    pool.emplace(4, 4096, registration::wanted, origin());
+    pool.emplace(4, 4096, registration::wanted, creation_site());
 }
 
 static void take() {

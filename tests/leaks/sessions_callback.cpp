@@ -25,11 +25,11 @@ struct session {
 
 class session_pool {
 public:
-    explicit session_pool(std::size_t most) : most_(most) {}
+    explicit session_pool(std::size_t most) : max_(most) {}
 
     /// Null if the pool is full.
     session* add(int socket) {
-        if (sessions_.size() >= most_)
+        if (sessions_.size() >= max_)
             return nullptr;
         auto& place = sessions_[next_id_++];
         place = std::make_unique<session>();
@@ -40,14 +40,14 @@ public:
     [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
 private:
-    std::size_t most_;
+    std::size_t max_;
     std::uint64_t next_id_ = 1;
     std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
 };
 
 class epoll_server {
 public:
-    explicit epoll_server(std::size_t most_sessions) : sessions_(most_sessions) {
+    explicit epoll_server(std::size_t max_sessions) : sessions_(max_sessions) {
         ::listen(listener_, 64);
         watch(listener_, nullptr);
     }

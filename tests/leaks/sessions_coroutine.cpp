@@ -170,7 +170,7 @@ task<> be_too_slow(round& present) {
 
 task<> until_all_have_gone(const chat::server& server) {
     while (!server.sessions().empty())
-        co_await sleep_for(0ns); // they end some turns after their clients
+        co_await sleep_for(0ns); // they end some iterations after their clients
 }
 
 /// Those who come and go, in two halves; the second one finds the slots of the first one.
@@ -256,7 +256,7 @@ void tell_counts() {
     test::tell("members_left", counted.members_left);
 }
 
-/// A socket that is gone is closed once the kernel has forgotten it, some turns later.
+/// A socket that is gone is closed once the kernel has forgotten it, some iterations later.
 task<> until_all_are_closed() {
     while (context::current().open_sockets() > 0)
         co_await sleep_for(0ns);

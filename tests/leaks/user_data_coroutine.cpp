@@ -29,7 +29,7 @@ constexpr std::size_t message_bytes = 64;
 enum order : char { answer = 'a', stay_silent = 's', reset_connection = 'r' };
 
 /// How many exchanges have ended how.
-struct tally {
+struct gauge {
     long long answered = 0;
     long long cancelled = 0;
     long long timed_out = 0;
@@ -37,7 +37,7 @@ struct tally {
     long long otherwise = 0;
 };
 
-tally ended;
+gauge ended;
 long long still_to_do = 0;
 
 struct connection {
@@ -60,7 +60,7 @@ task<connection> connect_by_tcp(tcp_listener& listener) {
     co_return connection(std::move(std::get<0>(ends)), std::move(std::get<1>(ends)));
 }
 
-task<> turns(unsigned count) {
+task<> iterations(unsigned count) {
     for (unsigned i = 0; i < count; ++i)
         co_await sleep_for(std::chrono::nanoseconds(0));
 }
@@ -73,7 +73,7 @@ task<> obey(tcp_stream peer, unsigned patience) {
         if (!read || *read == 0)
             co_return;
         if (message[0] == reset_connection) {
-            co_await turns(patience);
+            co_await iterations(patience);
             co_return; // with a byte that has not been read, which makes it a reset
         }
         if (message[0] == answer)
@@ -104,15 +104,15 @@ void note(const result<void>& outcome) {
         ++ended.otherwise;
 }
 
-/// An exchange in a job of its own, which is cancelled after so many turns.
-task<> cancelled_exchange(tcp_stream& peer, unsigned after_turns) {
+/// An exchange in a job of its own, which is cancelled after so many iterations.
+task<> cancelled_exchange(tcp_stream& peer, unsigned after_iterations) {
     auto work = [&peer]() -> task<> {
         const result<void> outcome = co_await as_result(exchange(peer, stay_silent));
         note(outcome);
     };
-    auto body = [&work, after_turns](task_group& group) -> task<> {
+    auto body = [&work, after_iterations](task_group& group) -> task<> {
         group.start(work);
-        co_await turns(after_turns);
+        co_await iterations(after_iterations);
         group.cancel();
     };
     co_await with_task_group(body);
@@ -180,7 +180,7 @@ task<> work_off(long long exchanges, unsigned seed) {
 /// Each run returns when all that it has done is over, so that the figures are exact.
 void measure(context& here, long long exchanges, unsigned seed) {
     here.run(work_off(std::max(exchanges / 50, 5000LL), seed));
-    ended = tally();
+    ended = gauge();
     const usage_report usage_before = usage();
     const test::figures before = test::take_figures();
     here.run(work_off(exchanges, seed + workers));

@@ -6,8 +6,8 @@
 #include "virtual_loop.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>

@@ -6,9 +6,9 @@
 #include "child_process.hpp"
 
 #include <array>
-#include <coracle/runtime/object_pool.hpp>
 #include <coracle/memory/sanitize.hpp>
 #include <coracle/runtime/diagnostics/usage.hpp>
+#include <coracle/runtime/object_pool.hpp>
 #include <cstdint>
 #include <deque>
 #include <doctest/doctest.h>
@@ -234,16 +234,16 @@ TEST_CASE("object_pool: slots are used again, so that memory is that of the most
 TEST_CASE("object_pool: its objects are listed among what is held, and counted by usage") {
     const std::size_t before = usage().objects;
     object_pool<boat> pool;
-    CHECK(detail::holdings_of_this_thread().empty());
+    CHECK(detail::leaks_of_this_thread().empty());
     const unsigned line = __LINE__ + 1;
     const object_handle<boat> handle = pool.make([] { return boat(1); });
     CHECK(usage().objects == before + 1);
-    const std::vector<holding> held = detail::holdings_of_this_thread();
+    const std::vector<leak> held = detail::leaks_of_this_thread();
     REQUIRE(held.size() == 1);
     CHECK(held[0].kind == "object of an object_pool");
     CHECK(held[0].detail == "number 1");
     if (detail::inspectable)
-        CHECK(held[0].made.where().line() == line);
+        CHECK(held[0].where.where().line() == line);
 }
 
 namespace {
@@ -255,7 +255,7 @@ unsigned line_of_object = 0;
 
 void make_pool() {
     line_of_pool = __LINE__ + 1;
-    outlived.emplace(8, origin());
+    outlived.emplace(8, creation_site());
 }
 
 void make_two() {

@@ -4,9 +4,9 @@
 #include "virtual_loop.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/result.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <doctest/doctest.h>
 #include <functional>

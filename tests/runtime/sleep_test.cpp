@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>
@@ -174,22 +174,22 @@ TEST_CASE_FIXTURE(virtual_loop, "yield: everybody who is ready runs first, in tu
 
 TEST_CASE_FIXTURE(virtual_loop, "yield: it throws once its job is cancelled") {
     run([]() -> task<> {
-        int turns = 0;
+        int iterations = 0;
         auto body = [&](task_group& group) -> task<> {
-            auto worker = [&turns]() -> task<> {
+            auto worker = [&iterations]() -> task<> {
                 for (;;) {
                     co_await yield();
-                    ++turns;
+                    ++iterations;
                 }
             };
             group.start(worker);
-            // The clock stands still while somebody is ready, so this waits in turns.
+            // The clock stands still while somebody is ready, so this waits in iterations.
             co_await yield();
             co_await yield();
             group.cancel();
         };
         co_await with_task_group(body);
-        CHECK(turns > 0);
+        CHECK(iterations > 0);
     });
 }
 

@@ -5,8 +5,8 @@
 #include "virtual_loop.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>
@@ -163,8 +163,8 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: the body's exception cancels its jo
     });
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "task_group: further failures become notices, not the result") {
-    const collected_notices notices;
+TEST_CASE_FIXTURE(virtual_loop, "task_group: further failures become warnings, not the result") {
+    const collected_warnings warnings;
     run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
             group.start(fails_when_cancelled("second"));
@@ -174,14 +174,14 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: further failures become notices, no
         const std::string failure = co_await failure_of(with_task_group(body));
         CHECK(failure == "first");
     });
-    REQUIRE(collected_notices::all().size() == 1);
-    CHECK(collected_notices::all()[0] == "a second failure, after the one that is thrown: second");
+    REQUIRE(collected_warnings::all().size() == 1);
+    CHECK(collected_warnings::all()[0] == "a second failure, after the one that is thrown: second");
 }
 
 TEST_CASE_FIXTURE(
     virtual_loop,
     "task_group: of many failures one is thrown, one is said, and the others are counted") {
-    const collected_notices notices;
+    const collected_warnings warnings;
     run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
             group.start(fails_at_once("a"));
@@ -192,13 +192,13 @@ TEST_CASE_FIXTURE(
         const std::string failure = co_await failure_of(with_task_group(body));
         CHECK(failure == "a");
     });
-    CHECK(collected_notices::all() ==
+    CHECK(collected_warnings::all() ==
           std::vector<std::string>{"a second failure, after the one that is thrown: b",
                                    "a second failure, after the one that is thrown: 1 more"});
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "task_group: fifty jobs that fail as they are cancelled") {
-    const collected_notices notices;
+    const collected_warnings warnings;
     run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
             for (int i = 0; i < 50; ++i)
@@ -209,7 +209,7 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: fifty jobs that fail as they are ca
         const std::string failure = co_await failure_of(with_task_group(body));
         CHECK(failure == "first");
     });
-    CHECK(collected_notices::all() ==
+    CHECK(collected_warnings::all() ==
           std::vector<std::string>{"a second failure, after the one that is thrown: reset",
                                    "a second failure, after the one that is thrown: 49 more"});
 }
@@ -691,5 +691,5 @@ TEST_CASE_FIXTURE(virtual_loop,
 
 TEST_CASE_FIXTURE(virtual_loop,
                   "task_group: only starting, waiting and cancelling can be reached") {
-    CHECK_FALSE(std::is_convertible_v<task_group*, leaf*>);
+    CHECK_FALSE(std::is_convertible_v<task_group*, awaiter*>);
 }

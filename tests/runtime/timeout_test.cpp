@@ -5,8 +5,8 @@
 
 #include <chrono>
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <cstdint>
@@ -48,7 +48,7 @@ TEST_CASE_FIXTURE(virtual_loop, "with_timeout: in time, it gives the value and l
         const int value = co_await with_timeout(5ms, after(2ms, 7));
         CHECK(value == 7);
         CHECK(now() == start + 2ms);
-        CHECK(loop::current().timers().empty());
+        CHECK(loop::current().timer_wheel().empty());
         co_await with_timeout(5ms, sleep_for(1ms));
         CHECK(now() == start + 3ms);
         int object = 0;
@@ -65,8 +65,8 @@ TEST_CASE_FIXTURE(virtual_loop, "with_timeout: too late, it throws timed_out at 
         CHECK(late.error() == std::errc::timed_out);
         CHECK(now() == start + 2ms);
         event never;
-        const result<void> leaf = co_await as_result(with_timeout(2ms, never.wait()));
-        CHECK(leaf.error() == std::errc::timed_out);
+        const result<void> awaiter = co_await as_result(with_timeout(2ms, never.wait()));
+        CHECK(awaiter.error() == std::errc::timed_out);
         CHECK(now() == start + 4ms);
         // The job itself is not cancelled by that.
         co_await sleep_for(1ms);

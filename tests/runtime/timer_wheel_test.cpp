@@ -124,7 +124,7 @@ private:
     }
 
     std::mt19937_64 random_;
-    timers wheel_;
+    timer_wheel wheel_;
     time_point now_ = epoch;
     std::vector<recorded_timer*> expired_;
     std::deque<recorded_timer> timers_;
@@ -145,7 +145,7 @@ TEST_CASE("timers: they do what a sorted map does") {
 
 TEST_CASE("timers: each expires at its deadline, not a nanosecond before") {
     for (unsigned bit = 0; bit < 63; ++bit) {
-        timers wheel;
+        timer_wheel wheel;
         std::vector<recorded_timer*> expired;
         recorded_timer only(expired);
         const std::chrono::nanoseconds delay(std::int64_t{1} << bit);
@@ -158,7 +158,7 @@ TEST_CASE("timers: each expires at its deadline, not a nanosecond before") {
 }
 
 TEST_CASE("timers: the last moment of the clock is a deadline like any other") {
-    timers wheel;
+    timer_wheel wheel;
     std::vector<recorded_timer*> expired;
     recorded_timer last(expired);
     wheel.add(last, time_point::max());
@@ -171,7 +171,7 @@ TEST_CASE("timers: the last moment of the clock is a deadline like any other") {
 }
 
 TEST_CASE("timers: before the clock's epoch is in the past") {
-    timers wheel;
+    timer_wheel wheel;
     std::vector<recorded_timer*> expired;
     recorded_timer early(expired);
     wheel.add(early, time_point::min());
@@ -196,7 +196,7 @@ TEST_CASE("timers: one that expires may disarm another of the same moment") {
         disarming* other_ = nullptr;
     };
 
-    timers wheel;
+    timer_wheel wheel;
     int expiries = 0;
     disarming first(expiries);
     disarming second(expiries);
@@ -210,7 +210,7 @@ TEST_CASE("timers: one that expires may disarm another of the same moment") {
 }
 
 TEST_CASE("timers: one that is destroyed leaves the wheel") {
-    timers wheel;
+    timer_wheel wheel;
     std::vector<recorded_timer*> expired;
     {
         recorded_timer brief(expired);
@@ -223,7 +223,7 @@ TEST_CASE("timers: one that is destroyed leaves the wheel") {
 }
 
 TEST_CASE("timers: a hundred thousand pending expire in order, and next() is late for none") {
-    timers wheel;
+    timer_wheel wheel;
     std::vector<recorded_timer*> expired;
     std::deque<recorded_timer> pending;
     std::mt19937_64 random(7);

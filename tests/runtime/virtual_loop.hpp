@@ -30,7 +30,7 @@ public:
     virtual_loop& operator=(const virtual_loop&) = delete;
 
     ~virtual_loop() {
-        CHECK(event_loop.timers().empty());
+        CHECK(event_loop.timer_wheel().empty());
         CHECK(event_loop.ready().empty());
         CHECK(usage().live_frames == frames_before_);
     }
@@ -44,7 +44,7 @@ public:
     // For await_point_sweep.
 
     [[nodiscard]] sleep_operation until_ready() noexcept {
-        return sleep_until(event_loop.timers().next());
+        return sleep_until(event_loop.timer_wheel().next());
     }
 
     [[nodiscard]] static task<> check_usable() {

@@ -4,8 +4,8 @@
 #include "virtual_loop.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>
@@ -174,7 +174,7 @@ TEST_CASE_FIXTURE(virtual_loop, "when_all: of a range, in the range's order") {
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "when_all: the first exception cancels the others and is thrown") {
-    const collected_notices notices;
+    const collected_warnings warnings;
     int alive = 0;
     run([&alive]() -> task<> {
         const time_point start = now();
@@ -198,7 +198,7 @@ TEST_CASE_FIXTURE(virtual_loop, "when_all: the first exception cancels the other
         CHECK(range_failure == "of a range");
         CHECK(now() == start + 8ms);
     });
-    CHECK(collected_notices::all() ==
+    CHECK(collected_warnings::all() ==
           std::vector<std::string>{"a second failure, after the one that is thrown: second"});
 }
 
@@ -247,7 +247,7 @@ TEST_CASE_FIXTURE(virtual_loop, "when_any: losers are awaited, and their late re
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "when_any: the first to end may end with an exception") {
-    const collected_notices notices;
+    const collected_warnings warnings;
     run([]() -> task<> {
         std::string ends;
         auto any = [&]() -> task<> {
@@ -258,7 +258,7 @@ TEST_CASE_FIXTURE(virtual_loop, "when_any: the first to end may end with an exce
         CHECK(failure == "winner");
         CHECK(ends == "cancelled ");
     });
-    CHECK(collected_notices::all() ==
+    CHECK(collected_warnings::all() ==
           std::vector<std::string>{
               "a failure in when_any, after another one had ended first: loser"});
 }

@@ -105,7 +105,7 @@ bool can_run() {
 
 int besiege(const soak::plan& chosen) {
     // Of a visit both directions may fail, which is no news here.
-    coracle::set_notice_sink([](std::string_view) noexcept {});
+    coracle::set_warning_handler([](std::string_view) noexcept {});
     soak::siege all(chosen);
     coracle::run(all.run());
     tell_experience(all.seen());

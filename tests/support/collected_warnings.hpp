@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// collected_notices: what the library has to say, for a test to look at.
+// collected_warnings: what the library has to say, for a test to look at.
 #pragma once
 
 #include <coracle/runtime/diagnostics/warning.hpp>
@@ -11,15 +11,15 @@
 
 namespace coracle::test {
 
-/// Collects the notices of every thread instead of printing them, while it lives. One at a time.
-class collected_notices {
+/// Collects the warnings of every thread instead of printing them, while it lives. One at a time.
+class collected_warnings {
 public:
-    collected_notices() noexcept : before_(set_notice_sink(collect)) { lines().clear(); }
+    collected_warnings() noexcept : before_(set_warning_handler(collect)) { lines().clear(); }
 
-    ~collected_notices() { set_notice_sink(before_); }
+    ~collected_warnings() { set_warning_handler(before_); }
 
-    collected_notices(const collected_notices&) = delete;
-    collected_notices& operator=(const collected_notices&) = delete;
+    collected_warnings(const collected_warnings&) = delete;
+    collected_warnings& operator=(const collected_warnings&) = delete;
 
     /// Those so far, in order.
     [[nodiscard]] static std::vector<std::string> all() {
@@ -43,7 +43,7 @@ private:
         return only;
     }
 
-    notice_sink before_;
+    warning_handler before_;
 };
 
 } // namespace coracle::test

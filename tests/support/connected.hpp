@@ -42,7 +42,7 @@ inline task<connection> connect_ends(address local = address::loopback_v4(0)) {
 
 /// Lets the loop go round: so what was awaited before is with the kernel, and what the kernel has
 /// answered has been resumed.
-inline task<> turns(int count = 4) {
+inline task<> iterations(int count = 4) {
     for (int i = 0; i < count; ++i)
         co_await sleep_for(std::chrono::nanoseconds(0));
 }
@@ -59,7 +59,7 @@ task<result<T>> cancelled(moment when, task<T> work) {
             group.cancel();
         group.start(watched);
         if (when == moment::while_pending) {
-            co_await turns();
+            co_await iterations();
             CHECK_FALSE(outcome.has_value());
             group.cancel();
         }

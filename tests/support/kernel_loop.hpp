@@ -121,7 +121,7 @@ public:
     kernel_loop& operator=(const kernel_loop&) = delete;
 
     ~kernel_loop() {
-        CHECK(event_loop.timers().empty());
+        CHECK(event_loop.timer_wheel().empty());
         CHECK(event_loop.ready().empty());
     }
 

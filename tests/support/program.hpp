@@ -133,6 +133,6 @@ private:
 [[nodiscard]] std::vector<int> ending_signals();
 
 /// The platform's words for an error of sockets.
-[[nodiscard]] std::string words_for(std::errc error);
+[[nodiscard]] std::string describe(std::errc error);
 
 } // namespace coracle::test

@@ -6,9 +6,9 @@
 #include "../virtual_loop.hpp"
 
 #include <chrono>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/diagnostics/inspect.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>
@@ -55,7 +55,7 @@ const job_view& child_waiting_for(const job_view& above, std::string_view kind) 
 TEST_CASE_FIXTURE(virtual_loop, "inspect: outside of run there is no job") {
     const inspection seen = inspect();
     CHECK(seen.jobs() == 0);
-    CHECK(seen.timers() == 0);
+    CHECK(seen.timer_wheel() == 0);
     CHECK(seen.waiting_for("sleep") == 0);
     CHECK(to_string(seen) == "0 jobs, 0 timers, 0 operations in flight, 0 sockets\n");
     CHECK(format_as(seen) == to_string(seen));
@@ -140,8 +140,8 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: a job has the name it was given, or it
 TEST_CASE_FIXTURE(virtual_loop, "inspect: what is made is made by the job that runs") {
     if (!names_and_times_are_recorded())
         return;
-    const auto present = [] { return std::string_view(origin().job()); };
-    CHECK(origin().job() == nullptr);
+    const auto present = [] { return std::string_view(creation_site().job()); };
+    CHECK(creation_site().job() == nullptr);
     run([&present, this]() -> task<> {
         name_this_job("root");
         auto child = [&present](const char* name) -> task<> {
@@ -157,21 +157,21 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: what is made is made by the job that r
         };
         co_await with_task_group(body);
         CHECK(present() == "root"); // resumed by the last child without the loop
-        event_loop.remote().post([] { CHECK(origin().job() == nullptr); });
+        event_loop.handle().post([] { CHECK(creation_site().job() == nullptr); });
         co_await sleep_for(1ms);
         CHECK(present() == "root");
     });
-    CHECK(origin().job() == nullptr);
+    CHECK(creation_site().job() == nullptr);
 }
 
 TEST_CASE("inspect: from another thread, as long as the loop lives") {
     if (!names_and_times_are_recorded())
         return;
-    std::optional<remote> other;
+    std::optional<loop_handle> other;
     std::future<inspection> asked_late;
     {
         virtual_loop here;
-        other = here.event_loop.remote();
+        other = here.event_loop.handle();
         here.run([&other]() -> task<> {
             name_this_job("server");
             std::future<inspection> asked;
@@ -208,7 +208,7 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: every kind of scope shows what is belo
             co_await sleep_for(1ms);
             const inspection seen = inspect();
             CHECK(seen.jobs() == 6);
-            CHECK(seen.timers() == 1); // the deadline
+            CHECK(seen.timer_wheel() == 1); // the deadline
             for (const char* const kind : {"when_any", "when_all", "with_deadline", "shielded"})
                 CHECK(seen.waiting_for(kind) == 1);
             CHECK(seen.waiting_for("event") == 1);

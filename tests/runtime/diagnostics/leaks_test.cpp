@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// holdings, origin and tally: what is held is listed with where it was made, and counted.
+// leaks, creation site and gauge: what is held is listed with where it was made, and counted.
 
-#include <coracle/runtime/diagnostics/leaks.hpp>
 #include <coracle/runtime/diagnostics/gauge.hpp>
+#include <coracle/runtime/diagnostics/leaks.hpp>
 #include <coracle/runtime/diagnostics/usage.hpp>
 #include <doctest/doctest.h>
 #include <optional>
@@ -15,10 +15,10 @@ using namespace coracle;
 namespace {
 
 /// Hands out one thing at most.
-class lemon_pool : detail::holder {
+class lemon_pool : detail::leak_source {
 public:
-    void take(origin made = {}) {
-        taken_ = made;
+    void take(creation_site where = {}) {
+        taken_ = where;
         leases_.add();
     }
 
@@ -27,74 +27,74 @@ public:
         leases_.subtract();
     }
 
-    void list_holdings(std::vector<holding>& to) const override {
+    void list_leaks(std::vector<leak>& to) const override {
         if (taken_)
             to.push_back({"lemon", "the yellow one", *taken_});
     }
 
 private:
-    std::optional<origin> taken_;
-    detail::tally leases_{detail::tallied::leases};
+    std::optional<creation_site> taken_;
+    detail::gauge leases_{detail::gauge_kind::leases};
 };
 
 } // namespace
 
-TEST_CASE("holdings: what is out is listed, for as long as it is out") {
-    CHECK(detail::holdings_of_this_thread().empty());
+TEST_CASE("leaks: what is out is listed, for as long as it is out") {
+    CHECK(detail::leaks_of_this_thread().empty());
     lemon_pool first;
     lemon_pool second;
     const unsigned line_of_take = __LINE__ + 1;
     first.take();
     {
         const lemon_pool third;
-        const std::vector<holding> held = detail::holdings_of_this_thread();
+        const std::vector<leak> held = detail::leaks_of_this_thread();
         REQUIRE(held.size() == 1);
         CHECK(held[0].kind == "lemon");
         CHECK(held[0].detail == "the yellow one");
-        CHECK(held[0].made.job() == nullptr);
+        CHECK(held[0].where.job() == nullptr);
         if (detail::inspectable) {
-            CHECK(held[0].made.where().line() == line_of_take);
+            CHECK(held[0].where.where().line() == line_of_take);
             CHECK(
-                std::string_view(held[0].made.where().file_name()).ends_with("holdings_test.cpp"));
+                std::string_view(held[0].where.where().file_name()).ends_with("holdings_test.cpp"));
         }
     }
     second.take();
-    CHECK(detail::holdings_of_this_thread().size() == 2);
+    CHECK(detail::leaks_of_this_thread().size() == 2);
     first.give_back();
     second.give_back();
-    CHECK(detail::holdings_of_this_thread().empty());
+    CHECK(detail::leaks_of_this_thread().empty());
 }
 
-TEST_CASE("holdings: each thread has its own") {
+TEST_CASE("leaks: each thread has its own") {
     lemon_pool here;
     here.take();
     std::thread([] {
-        CHECK(detail::holdings_of_this_thread().empty());
+        CHECK(detail::leaks_of_this_thread().empty());
         lemon_pool there;
         there.take();
-        CHECK(detail::holdings_of_this_thread().size() == 1);
+        CHECK(detail::leaks_of_this_thread().size() == 1);
         there.give_back();
     }).join();
-    CHECK(detail::holdings_of_this_thread().size() == 1);
+    CHECK(detail::leaks_of_this_thread().size() == 1);
     here.give_back();
 }
 
-TEST_CASE("holdings: an origin knows the job that runs") {
+TEST_CASE("leaks: a creation site knows the job that runs") {
     detail::job_name name{"lemonade"};
     detail::present_job = &name;
-    const origin made;
+    const creation_site where;
     detail::present_job = nullptr;
     if (detail::inspectable)
-        CHECK(std::string_view(made.job()) == "lemonade");
+        CHECK(std::string_view(where.job()) == "lemonade");
     else
-        CHECK(made.job() == nullptr);
+        CHECK(where.job() == nullptr);
 }
 
-TEST_CASE("tally: usage can be read while another thread counts") {
-    const std::size_t before = detail::sum_of(detail::tallied::leases);
+TEST_CASE("gauge: usage can be read while another thread counts") {
+    const std::size_t before = detail::sum_of(detail::gauge_kind::leases);
     lemon_pool here;
     here.take();
-    CHECK(detail::sum_of(detail::tallied::leases) == before + 1);
+    CHECK(detail::sum_of(detail::gauge_kind::leases) == before + 1);
     std::thread other([] {
         lemon_pool there;
         for (int i = 0; i < 1000; ++i) {
@@ -103,11 +103,11 @@ TEST_CASE("tally: usage can be read while another thread counts") {
         }
     });
     for (int i = 0; i < 100; ++i) {
-        const std::size_t seen = detail::sum_of(detail::tallied::leases);
+        const std::size_t seen = detail::sum_of(detail::gauge_kind::leases);
         CHECK(seen >= before + 1);
         CHECK(seen <= before + 2);
     }
     other.join();
     here.give_back();
-    CHECK(detail::sum_of(detail::tallied::leases) == before);
+    CHECK(detail::sum_of(detail::gauge_kind::leases) == before);
 }

@@ -4,8 +4,8 @@
 #include "../virtual_loop.hpp"
 
 #include <chrono>
-#include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/diagnostics/watch_usage.hpp>
+#include <coracle/runtime/timeout.hpp>
 #include <stdexcept>
 
 using namespace coracle;

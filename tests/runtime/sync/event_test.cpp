@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // event: waiting for a flag, and what a wait that need not wait costs the others.
-#include "child_process.hpp"
 #include "../virtual_loop.hpp"
+#include "child_process.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/loop.hpp>
 #include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <doctest/doctest.h>
 #include <functional>
@@ -90,14 +90,14 @@ private:
 
 } // namespace
 
-TEST_CASE_FIXTURE(virtual_loop, "remote: what is posted runs on a later turn, in order") {
+TEST_CASE_FIXTURE(virtual_loop, "loop_handle: what is posted runs on a later iteration, in order") {
     run([]() -> task<> {
-        const remote here = loop::current().remote();
+        const loop_handle here = loop::current().handle();
         std::string order;
         CHECK(here.post([&] { order += 'a'; }));
         CHECK(here.post([&] {
             order += 'b';
-            here.post([&] { order += 'd'; }); // not before the next turn
+            here.post([&] { order += 'd'; }); // not before the next iteration
         }));
         CHECK(here.post([&] { order += 'c'; }));
         CHECK(order.empty());
@@ -108,12 +108,13 @@ TEST_CASE_FIXTURE(virtual_loop, "remote: what is posted runs on a later turn, in
     });
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "remote: what is posted may be move-only, and is destroyed once") {
+TEST_CASE_FIXTURE(virtual_loop,
+                  "loop_handle: what is posted may be move-only, and is destroyed once") {
     int alive = 0;
     run([&alive]() -> task<> {
         auto owned = std::make_unique<counted>(alive);
         int seen = 0;
-        loop::current().remote().post(
+        loop::current().handle().post(
             [owned = std::move(owned), &alive, &seen] { seen = owned ? alive : -1; });
         CHECK(alive == 1);
         co_await sleep_for(0ns);
@@ -122,30 +123,30 @@ TEST_CASE_FIXTURE(virtual_loop, "remote: what is posted may be move-only, and is
     });
 }
 
-TEST_CASE("remote: posting to a loop that has ended gives false and destroys the function") {
+TEST_CASE("loop_handle: posting to a loop that has ended gives false and destroys the function") {
     int alive = 0;
     bool ran = false;
     virtual_clock clock;
     std::optional<loop> brief(std::in_place, clock);
-    const remote there = brief->remote();
+    const loop_handle there = brief->handle();
     CHECK(there.post([kept = counted(alive), &ran] { ran = true; }));
     CHECK(alive == 1);
-    brief.reset(); // destroys the letter that it did not run
+    brief.reset(); // destroys the work item that it did not run
     CHECK(alive == 0);
     CHECK_FALSE(there.post([kept = counted(alive), &ran] { ran = true; }));
     CHECK(alive == 0);
     CHECK_FALSE(ran);
 }
 
-TEST_CASE("remote: a letter may post as it is destroyed by a loop that ends") {
+TEST_CASE("loop_handle: a work item may post as it is destroyed by a loop that ends") {
     virtual_clock clock;
     std::optional<loop> brief(std::in_place, clock);
-    const remote there = brief->remote();
+    const loop_handle there = brief->handle();
     bool accepted = true;
 
     class posts_at_end {
     public:
-        posts_at_end(const remote& to, bool& accepted) : to_(to), accepted_(&accepted) {}
+        posts_at_end(const loop_handle& to, bool& accepted) : to_(to), accepted_(&accepted) {}
 
         posts_at_end(posts_at_end&& other) noexcept
             : to_(other.to_), accepted_(std::exchange(other.accepted_, nullptr)) {}
@@ -158,7 +159,7 @@ TEST_CASE("remote: a letter may post as it is destroyed by a loop that ends") {
         void operator()() const {}
 
     private:
-        remote to_;
+        loop_handle to_;
         bool* accepted_;
     };
 
@@ -167,27 +168,28 @@ TEST_CASE("remote: a letter may post as it is destroyed by a loop that ends") {
     CHECK_FALSE(accepted);
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "remote: an exception becomes a notice, and the next one runs") {
-    const collected_notices notices;
+TEST_CASE_FIXTURE(virtual_loop,
+                  "loop_handle: an exception becomes a warning, and the next one runs") {
+    const collected_warnings warnings;
     run([]() -> task<> {
         bool next_ran = false;
-        const remote here = loop::current().remote();
+        const loop_handle here = loop::current().handle();
         here.post([] { throw std::runtime_error("went wrong"); });
         here.post([] { throw 7; });
         here.post([&] { next_ran = true; });
         co_await sleep_for(0ns);
         CHECK(next_ran);
     });
-    REQUIRE(collected_notices::all().size() == 2);
-    CHECK(collected_notices::all()[0] == "a function posted to a loop threw: went wrong");
-    CHECK(collected_notices::all()[1] ==
+    REQUIRE(collected_warnings::all().size() == 2);
+    CHECK(collected_warnings::all()[0] == "a function posted to a loop threw: went wrong");
+    CHECK(collected_warnings::all()[1] ==
           "a function posted to a loop threw: an exception that is not a std::exception");
 }
 
-TEST_CASE("remote: it wakes a loop that sleeps, once, and never one that does not") {
+TEST_CASE("loop_handle: it wakes a loop that sleeps, once, and never one that does not") {
     interrupted_driver sleeper;
     loop waiting(sleeper);
-    const remote there = waiting.remote();
+    const loop_handle there = waiting.handle();
     event done;
     auto main = [&]() -> task<> {
         there.post([] {}); // to a loop that runs: no need to wake it
@@ -202,12 +204,12 @@ TEST_CASE("remote: it wakes a loop that sleeps, once, and never one that does no
     CHECK(sleeper.wakes == 1);
 }
 
-TEST_CASE("remote: many threads, every letter runs once and in its thread's order") {
+TEST_CASE("loop_handle: many threads, every work item runs once and in its thread's order") {
     constexpr int thread_count = 4;
-    constexpr int letter_count = 2'000;
+    constexpr int item_count = 2'000;
     waiting_driver sleeper;
     loop receiving(sleeper);
-    const remote there = receiving.remote();
+    const loop_handle there = receiving.handle();
     std::vector<int> received(thread_count, 0);
     int out_of_order = 0;
     int senders_done = 0;
@@ -215,7 +217,7 @@ TEST_CASE("remote: many threads, every letter runs once and in its thread's orde
     std::vector<std::thread> senders;
     for (int sender = 0; sender < thread_count; ++sender) {
         senders.emplace_back([&, sender] {
-            for (int i = 0; i < letter_count; ++i) {
+            for (int i = 0; i < item_count; ++i) {
                 there.post([&received, &out_of_order, sender, i] {
                     out_of_order += received[static_cast<std::size_t>(sender)]++ != i;
                 });
@@ -231,15 +233,15 @@ TEST_CASE("remote: many threads, every letter runs once and in its thread's orde
     for (std::thread& each : senders)
         each.join();
     CHECK(out_of_order == 0);
-    CHECK(received == std::vector<int>(thread_count, letter_count));
+    CHECK(received == std::vector<int>(thread_count, item_count));
 }
 
-TEST_CASE("remote: a loop that sleeps between all letters misses none") {
-    // The next letter comes a little later each time after the one before has run, so that some
+TEST_CASE("loop_handle: a loop that sleeps between all work items misses none") {
+    // The next work item comes a little later each time after the one before has run, so that some
     // come just as the loop falls asleep. One that is missed shows as a test that hangs.
     waiting_driver sleeper;
     loop receiving(sleeper);
-    const remote there = receiving.remote();
+    const loop_handle there = receiving.handle();
     std::atomic<int> answered = 0;
     event all_done;
     std::thread sender([&] {
@@ -258,7 +260,7 @@ TEST_CASE("remote: a loop that sleeps between all letters misses none") {
     CHECK(answered == 20'000);
 }
 
-TEST_CASE("remote: threads that post while the loop ends lose nothing and destroy all") {
+TEST_CASE("loop_handle: threads that post while the loop ends lose nothing and destroy all") {
     std::atomic<int> alive = 0;
     std::atomic<int> ran = 0;
 
@@ -279,7 +281,7 @@ TEST_CASE("remote: threads that post while the loop ends lose nothing and destro
     for (int round = 0; round < 50; ++round) {
         waiting_driver sleeper;
         std::optional<loop> brief(std::in_place, sleeper);
-        const remote there = brief->remote();
+        const loop_handle there = brief->handle();
         std::atomic<int> started = 0;
         std::vector<std::thread> senders;
         for (int sender = 0; sender < 3; ++sender) {

@@ -3,8 +3,8 @@
 // The backends of Linux, and kqueue on its emulation: in place of io/linux/backends.cpp where
 // the tests run all of them.
 #include <array>
-#include <coracle/io/linux/epoll.hpp>
 #include <coracle/io/bsd/kqueue.hpp>
+#include <coracle/io/linux/epoll.hpp>
 #include <coracle/io/linux/uring.hpp>
 
 namespace coracle {

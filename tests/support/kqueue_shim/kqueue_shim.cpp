@@ -9,9 +9,9 @@
 // that is always readable. epoll, edge-triggered, says when to look; whether a filter holds is
 // asked of the descriptor itself when its event is fetched, as kqueue does.
 //
-// What a BSD does and this does not: tell a socket's error in fflags, and forget a descriptor when
-// it is closed (it is found out when the number is used again). An edge of one direction may bring
-// an event of the other, too, if that is ready.
+// What a BSD does and this does not: tell a socket's error in fflags, and unregister a descriptor
+// when it is closed (it is found out when the number is used again). An edge of one direction may
+// bring an event of the other, too, if that is ready.
 #include "sys/event.h"
 
 #include <algorithm>

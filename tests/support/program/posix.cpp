@@ -152,7 +152,7 @@ std::vector<int> ending_signals() {
     return {SIGINT, SIGTERM};
 }
 
-std::string words_for(std::errc error) {
+std::string describe(std::errc error) {
     return std::make_error_code(error).message();
 }
 

@@ -192,7 +192,7 @@ std::vector<int> ending_signals() {
     return {SIGINT};
 }
 
-std::string words_for(std::errc error) {
+std::string describe(std::errc error) {
     switch (error) {
     case std::errc::address_in_use:
         return windows::error_of(WSAEADDRINUSE).message();

@@ -72,8 +72,8 @@ struct requests : single_use {
     SOCKET handle = INVALID_SOCKET;
     sockaddr_storage local = {};
     sockaddr_storage peer = {};
-    ULONG most_receives = 0;
-    ULONG most_sends = 0;
+    ULONG max_receives = 0;
+    ULONG max_sends = 0;
     ULONG receives = 0; // begun or deferred, and not over
     ULONG sends = 0;
     completions* of_receives = nullptr;
@@ -112,7 +112,7 @@ public:
     buffer* add(char* data, DWORD size);
     void remove(buffer* known);
     BOOL resize(completions* which, DWORD size);
-    BOOL resize(requests* which, DWORD most_receives, DWORD most_sends);
+    BOOL resize(requests* which, DWORD max_receives, DWORD max_sends);
 
     std::size_t buffers() {
         const std::lock_guard guard(lock_);
@@ -226,7 +226,7 @@ BOOL world::submit(requests* queue, slice* data, ULONG count, DWORD flags, void*
         data->length > bytes->size - data->offset)
         return refuse(WSAEINVAL);
     ULONG& outstanding = sends ? queue->sends : queue->receives;
-    if (outstanding == (sends ? queue->most_sends : queue->most_receives))
+    if (outstanding == (sends ? queue->max_sends : queue->max_receives))
         return refuse(WSAENOBUFS);
     ++outstanding;
     ++bytes->uses;
@@ -373,8 +373,8 @@ void world::forget_former(SOCKET handle) {
 DWORD world::places_taken(const completions* in) {
     DWORD taken = 0;
     for (const auto& each : queues_) {
-        taken += each->of_receives == in ? each->most_receives : 0;
-        taken += each->of_sends == in ? each->most_sends : 0;
+        taken += each->of_receives == in ? each->max_receives : 0;
+        taken += each->of_sends == in ? each->max_sends : 0;
     }
     return taken;
 }
@@ -387,13 +387,13 @@ int world::refusal_of(const requests& wanted) {
     if (wanted.handle == limits.plain)
         return WSAEOPNOTSUPP;
     if (!has(completions_, wanted.of_receives) || !has(completions_, wanted.of_sends) ||
-        wanted.most_receives + wanted.most_sends == 0 ||
+        wanted.max_receives + wanted.max_sends == 0 ||
         std::any_of(queues_.begin(), queues_.end(), same))
         return WSAEINVAL;
-    const ULONG more = wanted.of_receives == wanted.of_sends ? wanted.most_sends : 0;
-    if (places_taken(wanted.of_receives) + wanted.most_receives + more >
+    const ULONG more = wanted.of_receives == wanted.of_sends ? wanted.max_sends : 0;
+    if (places_taken(wanted.of_receives) + wanted.max_receives + more >
             wanted.of_receives->capacity ||
-        places_taken(wanted.of_sends) + wanted.most_sends > wanted.of_sends->capacity)
+        places_taken(wanted.of_sends) + wanted.max_sends > wanted.of_sends->capacity)
         return WSAENOBUFS;
     return 0;
 }
@@ -482,17 +482,17 @@ BOOL world::resize(completions* which, DWORD size) {
     return TRUE;
 }
 
-BOOL world::resize(requests* which, DWORD most_receives, DWORD most_sends) {
+BOOL world::resize(requests* which, DWORD max_receives, DWORD max_sends) {
     const std::lock_guard guard(lock_);
-    if (!has(queues_, which) || most_receives < which->receives || most_sends < which->sends)
+    if (!has(queues_, which) || max_receives < which->receives || max_sends < which->sends)
         return refuse(WSAEINVAL);
-    const std::pair before(which->most_receives, which->most_sends);
-    which->most_receives = most_receives;
-    which->most_sends = most_sends;
+    const std::pair before(which->max_receives, which->max_sends);
+    which->max_receives = max_receives;
+    which->max_sends = max_sends;
     if (places_taken(which->of_receives) <= which->of_receives->capacity &&
         places_taken(which->of_sends) <= which->of_sends->capacity)
         return TRUE;
-    std::tie(which->most_receives, which->most_sends) = before;
+    std::tie(which->max_receives, which->max_sends) = before;
     return refuse(WSAENOBUFS);
 }
 
@@ -532,8 +532,8 @@ completion_queue PASCAL create_completion_queue(DWORD size, notification* how) {
     return reinterpret_cast<completion_queue>(the_world().make_completions(size, how));
 }
 
-request_queue PASCAL create_request_queue(SOCKET handle, ULONG most_receives, ULONG receive_buffers,
-                                          ULONG most_sends, ULONG send_buffers,
+request_queue PASCAL create_request_queue(SOCKET handle, ULONG max_receives, ULONG receive_buffers,
+                                          ULONG max_sends, ULONG send_buffers,
                                           completion_queue of_receives, completion_queue of_sends,
                                           void* context) {
     if (receive_buffers != 1 || send_buffers != 1) {
@@ -542,8 +542,8 @@ request_queue PASCAL create_request_queue(SOCKET handle, ULONG most_receives, UL
     }
     auto wanted = std::make_unique<requests>();
     wanted->handle = handle;
-    wanted->most_receives = most_receives;
-    wanted->most_sends = most_sends;
+    wanted->max_receives = max_receives;
+    wanted->max_sends = max_sends;
     wanted->of_receives = real(of_receives);
     wanted->of_sends = real(of_sends);
     wanted->context = context;
@@ -571,8 +571,8 @@ BOOL PASCAL resize_completion_queue(completion_queue which, DWORD size) {
     return the_world().resize(real(which), size);
 }
 
-BOOL PASCAL resize_request_queue(request_queue which, DWORD most_receives, DWORD most_sends) {
-    return the_world().resize(real(which), most_receives, most_sends);
+BOOL PASCAL resize_request_queue(request_queue which, DWORD max_receives, DWORD max_sends) {
+    return the_world().resize(real(which), max_receives, max_sends);
 }
 
 int WSAAPI ioctl_with_table(SOCKET handle, DWORD code, void* in, DWORD in_size, void* out,
