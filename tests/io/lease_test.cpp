@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Waiting for a buffer of a buffer_pool: in order, cancellable, and nothing is lost.
-#include "../runtime/virtual_loop.hpp"
+#include "virtual_loop.hpp"
 #include "child_process.hpp"
 
 #include <coracle/io/lease.hpp>

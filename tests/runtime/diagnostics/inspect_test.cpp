@@ -3,7 +3,7 @@
 // inspect: the tree holds every job, says what each waits for, and measures time by the loop's
 // turn.
 
-#include "../virtual_loop.hpp"
+#include "virtual_loop.hpp"
 
 #include <chrono>
 #include <coracle/runtime/diagnostics/inspect.hpp>

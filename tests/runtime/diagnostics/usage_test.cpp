@@ -3,7 +3,7 @@
 // The usage report: its figures follow what is allocated, from whichever thread, and its text names
 // what is alive.
 
-#include "../../memory/frames.hpp"
+#include "frames.hpp"
 
 #include <doctest/doctest.h>
 #include <string>

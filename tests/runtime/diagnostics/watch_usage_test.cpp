@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // watch_usage: a report at once and after each interval, until it is cancelled.
-#include "../virtual_loop.hpp"
+#include "virtual_loop.hpp"
 
 #include <chrono>
 #include <coracle/runtime/diagnostics/watch_usage.hpp>

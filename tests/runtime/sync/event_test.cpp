@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // event: waiting for a flag, and what a wait that need not wait costs the others.
-#include "../virtual_loop.hpp"
+#include "virtual_loop.hpp"
 #include "child_process.hpp"
 
 #include <coracle/runtime/awaitable.hpp>

@@ -2,7 +2,7 @@
 //
 // Reaching a loop from elsewhere: what is posted runs once in order or is destroyed once, and wakes
 // a loop that sleeps. The tests with threads sleep on a real condition variable.
-#include "../virtual_loop.hpp"
+#include "virtual_loop.hpp"
 
 #include <atomic>
 #include <chrono>

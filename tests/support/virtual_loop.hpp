@@ -5,8 +5,8 @@
 // that runs a coroutine uses it, and so is a test of leaks as well.
 #pragma once
 
-#include "../support/collected_warnings.hpp"
-#include "../support/virtual_clock.hpp"
+#include "collected_warnings.hpp"
+#include "virtual_clock.hpp"
 #include <chrono>
 #include <coracle/runtime/diagnostics/usage.hpp>
 #include <coracle/runtime/loop.hpp>
