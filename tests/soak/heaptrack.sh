@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Besieges a server that runs under heaptrack, and fails if it has left memory that it does not keep
-# on purpose. usage: heaptrack.sh SOAK SECONDS COMMAND...
+# Loads a server that runs under heaptrack, and fails if it leaks memory. usage: heaptrack.sh SOAK SECONDS COMMAND...
 
 set -eu
 soak=$1
@@ -18,7 +17,7 @@ trap 'rm -rf "$record"' EXIT
 # heaptrack is a script, which the signal that ends the server would end as well.
 (
     trap '' INT
-    exec "$soak" --seconds "$seconds" --visitors 20 -- heaptrack -o "$record/heap" "$@"
+    exec "$soak" --seconds "$seconds" --clients 20 -- heaptrack -o "$record/heap" "$@"
 )
 heaptrack_print -f "$record"/heap.* -a0 -p0 -T0 -l1 -n 1000 >"$record/report"
 grep -q '^total memory leaked:' "$record/report"

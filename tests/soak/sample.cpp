@@ -43,14 +43,14 @@ std::optional<sample> parse_report(std::string_view line) {
 }
 
 std::string csv_header() {
-    std::string text = "age_s,visits";
+    std::string text = "age_s,connections";
     for (const quantity& each : quantities)
         text.append(",").append(each.name);
     return text;
 }
 
 std::string csv_row(const sample& taken) {
-    std::string text = text_of(taken.age_s) + "," + text_of(taken.visits);
+    std::string text = text_of(taken.age_s) + "," + text_of(taken.connections);
     for (const quantity& each : quantities)
         text.append(",").append(text_of(taken.*each.value));
     return text;

@@ -17,8 +17,9 @@ TEST_CASE("soak sample: it is read from the report of usage()") {
     const std::optional<soak::sample> taken = soak::parse_report(coracle::to_json(report));
     REQUIRE(taken);
     CHECK(soak::csv_row(*taken) == "0,0,1,2,3,4,5,6,0");
-    CHECK(soak::csv_header() == "age_s,visits,resident_bytes,slab_bytes,live_frames,operations,"
-                                "sockets,sessions,descriptors");
+    CHECK(soak::csv_header() ==
+          "age_s,connections,resident_bytes,slab_bytes,live_frames,operations,"
+          "sockets,sessions,descriptors");
 }
 
 TEST_CASE("soak sample: other lines are none") {

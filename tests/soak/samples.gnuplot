@@ -12,7 +12,7 @@ set style data lines
 set yrange [0:*]
 set xlabel 'seconds'
 
-set multiplot layout 3,1 title 'The chat server under a hostile population' noenhanced
+set multiplot layout 3,1 title 'The chat server under hostile clients' noenhanced
 
 set ylabel 'MiB'
 plot samples using 'age_s':(column('resident_bytes') / 1048576) title 'resident', \
@@ -24,7 +24,7 @@ plot samples using 'age_s':'sessions' title 'sessions', \
      samples using 'age_s':'operations' title 'operations', \
      samples using 'age_s':(column('live_frames') / 10) title 'frames / 10'
 
-set ylabel 'visits'
-plot samples using 'age_s':'visits' title 'ended so far'
+set ylabel 'connections'
+plot samples using 'age_s':'connections' title 'ended so far'
 
 unset multiplot

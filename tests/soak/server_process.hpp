@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// server_process: the server as a child process, which does not outlive the object.
+// server_process: the server as a child process, killed by the destructor.
 //
-// It is in a process group of its own, and a signal goes to the whole group, as that of Ctrl-C
-// does: so the command may as well be a tool that runs the server.
+// It has a process group of its own, and signals go to the whole group, as Ctrl-C does. So the
+// command may be a tool that runs the server.
 #pragma once
 
 #include <coracle/coracle.hpp>
@@ -20,17 +20,17 @@ public:
     server_process(const server_process&) = delete;
     server_process& operator=(const server_process&) = delete;
 
-    /// What it writes; each to be taken once.
+    /// Its standard output and standard error; call each once.
     [[nodiscard]] coracle::tcp_stream take_output();
     [[nodiscard]] coracle::tcp_stream take_errors();
 
-    /// How many descriptors it has.
+    /// The number of its open descriptors.
     [[nodiscard]] std::size_t descriptors() const;
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Sends SIGINT.
     void interrupt() const;
 
-    /// Waits for the end. The exit code, or minus the number of the signal that was the end.
+    /// Waits for the end. Returns the exit code, or minus the number of the signal that ended it.
     [[nodiscard]] int exit_code();
 
 private:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Runs a server as a child process under a hostile population, and says whether it has kept
-// anything. `./dev soak` calls this for the chat server, and draws what it writes.
+// Runs a server as a child process under hostile clients, and checks that it leaks nothing.
+// `./dev soak` does that for the chat server, and draws the samples.
 //
-// Exit codes: 0 if nothing is wrong, 1 if something is, 2 for a bad argument, 77 if the backend
-// that is wanted does not work here.
-#include "siege.hpp"
+// Exit codes: 0 if all is well, 1 if not, 2 for a bad argument, 77 if the backend that
+// CORACLE_BACKEND names does not work here.
+#include "load.hpp"
 
 #include <charconv>
 #include <cstdio>
@@ -21,12 +21,12 @@ namespace {
 constexpr int skipped = 77;
 
 constexpr std::string_view help_text = R"(usage: soak [OPTION]... -- COMMAND...
-Runs COMMAND, a server that says "listening on ADDRESS", and has visitors behave badly to it.
+Runs COMMAND, a server that prints "listening on ADDRESS", under hostile clients.
 
   --seconds N      for how long (default 10)
-  --visitors N     how many at the same time (default 80)
-  --seed N         another population (default 1)
-  --samples FILE   for chat --watch: writes what it reports, and judges it
+  --clients N     how many at the same time (default 80)
+  --seed N         chooses the behaviours (default 1)
+  --samples FILE   for chat --watch: writes its reports to FILE, and checks them
 )";
 
 struct bad_argument : std::invalid_argument {
@@ -34,12 +34,12 @@ struct bad_argument : std::invalid_argument {
 };
 
 unsigned parse_number(std::string_view name, std::string_view value) {
-    constexpr unsigned most = 10'000'000;
+    constexpr unsigned max = 10'000'000;
     unsigned number = 0;
     const char* const end = value.data() + value.size();
     const auto [stopped, failure] = std::from_chars(value.data(), end, number);
-    if (failure != std::errc() || stopped != end || number < 1 || number > most) {
-        throw bad_argument(std::string(name) + " needs a number from 1 to " + std::to_string(most) +
+    if (failure != std::errc() || stopped != end || number < 1 || number > max) {
+        throw bad_argument(std::string(name) + " needs a number from 1 to " + std::to_string(max) +
                            ", not '" + std::string(value) + "'");
     }
     return number;
@@ -48,8 +48,8 @@ unsigned parse_number(std::string_view name, std::string_view value) {
 void set_option(soak::plan& chosen, std::string_view name, std::string_view value) {
     if (name == "--seconds")
         chosen.length = std::chrono::seconds(parse_number(name, value));
-    else if (name == "--visitors")
-        chosen.visitors = parse_number(name, value);
+    else if (name == "--clients")
+        chosen.clients = parse_number(name, value);
     else if (name == "--seed")
         chosen.seed = parse_number(name, value);
     else if (name == "--samples")
@@ -83,11 +83,11 @@ void write_samples(const std::string& name, const std::vector<soak::sample>& sam
     std::fclose(file);
 }
 
-void tell_experience(const soak::experience& seen) {
-    std::printf("soak: %zu visits (", seen.all_visits());
-    for (std::size_t i = 0; i < seen.visits.size(); ++i) {
-        std::printf("%s%s %zu", i == 0 ? "" : ", ", std::string(soak::conduct_names[i]).c_str(),
-                    seen.visits[i]);
+void print_counts(const soak::client_counts& seen) {
+    std::printf("soak: %zu connections (", seen.all_connections());
+    for (std::size_t i = 0; i < seen.connections.size(); ++i) {
+        std::printf("%s%s %zu", i == 0 ? "" : ", ", std::string(soak::behaviour_names[i]).c_str(),
+                    seen.connections[i]);
     }
     std::printf(")\n");
 }
@@ -103,18 +103,18 @@ bool can_run() {
     return status.works;
 }
 
-int besiege(const soak::plan& chosen) {
-    // Of a visit both directions may fail, which is no news here.
+int run(const soak::plan& chosen) {
+    // Both directions of a connection may fail, which is expected here.
     coracle::set_warning_handler([](std::string_view) noexcept {});
-    soak::siege all(chosen);
+    soak::load all(chosen);
     coracle::run(all.run());
-    tell_experience(all.seen());
+    print_counts(all.counts());
     if (!chosen.samples_file.empty())
         write_samples(chosen.samples_file, all.samples());
-    for (const std::string& each : all.findings())
+    for (const std::string& each : all.failures())
         std::fprintf(stderr, "soak: %s\n", each.c_str());
-    std::printf("soak: %s\n", all.findings().empty() ? "nothing is left" : "FAILED");
-    return all.findings().empty() ? EXIT_SUCCESS : EXIT_FAILURE;
+    std::printf("soak: %s\n", all.failures().empty() ? "nothing is left" : "FAILED");
+    return all.failures().empty() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 } // namespace
@@ -125,7 +125,7 @@ int main(int argument_count, char** arguments) {
         return std::fputs(help_text.data(), stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     try {
         const soak::plan chosen = parse(all.subspan(1));
-        return can_run() ? besiege(chosen) : skipped;
+        return can_run() ? run(chosen) : skipped;
     } catch (const bad_argument& error) {
         std::fprintf(stderr, "soak: %s; see soak --help\n", error.what());
         return 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "visitor.hpp"
+#include "client.hpp"
 
 #include <chrono>
 #include <numeric>
@@ -13,99 +13,100 @@ namespace {
 using namespace coracle;
 using namespace std::chrono_literals;
 
-/// How often each conduct is chosen. Rare is what takes long, or has everybody read much.
-constexpr std::array<unsigned, conduct_names.size()> weights = {30, 2, 3, 15, 15, 25, 8, 4, 2, 15};
+/// How often each behaviour is chosen. Those that take long or send much are rare.
+constexpr std::array<unsigned, behaviour_names.size()> weights = {30, 2, 3, 15, 15,
+                                                                  25, 8, 4, 2,  15};
 
-/// How long a visit may last: longer than the server takes to be rid of anybody.
-constexpr auto patience = 8s;
+/// The limit for one connection: more than the server takes to end any session.
+constexpr auto connection_limit = 8s;
 
-/// Beyond what a server answers to /who.
-constexpr std::size_t longest_told_bytes = std::size_t{128} * 1024;
+/// More than the longest answer to /who.
+constexpr std::size_t max_received_bytes = std::size_t{128} * 1024;
 
 } // namespace
 
-std::size_t experience::all_visits() const noexcept {
-    return std::accumulate(visits.begin(), visits.end(), std::size_t{0});
+std::size_t client_counts::all_connections() const noexcept {
+    return std::accumulate(connections.begin(), connections.end(), std::size_t{0});
 }
 
-void experience::hear(std::string_view line) noexcept {
+void client_counts::count(std::string_view line) noexcept {
     if (line.starts_with("* welcome, "))
-        ++greeted;
+        ++welcomed;
     else if (line.starts_with("! the server is full"))
         ++refused;
     else if (line.ends_with("this one was left out"))
-        ++left_out;
+        ++too_long;
     else if (line.ends_with(" left (silent for too long)"))
-        ++sent_silent;
+        ++silent;
     else if (line.ends_with(" left (too slow to read)"))
-        ++sent_too_slow;
+        ++too_slow;
 }
 
-unsigned visitor::random(unsigned least, unsigned most) {
-    return std::uniform_int_distribution<unsigned>(least, most)(chance_);
+unsigned client::random(unsigned min, unsigned max) {
+    return std::uniform_int_distribution<unsigned>(min, max)(random_);
 }
 
-conduct visitor::choose() {
+behaviour client::choose() {
     std::discrete_distribution<unsigned> choice(weights.begin(), weights.end());
-    return static_cast<conduct>(choice(chance_));
+    return static_cast<behaviour>(choice(random_));
 }
 
-task<> visitor::live() {
+task<> client::run() {
     for (;;) {
         co_await sleep_for(std::chrono::milliseconds(random(0, 100)));
-        const conduct chosen = choose();
-        std::chrono::microseconds limit = patience;
-        if (chosen == conduct::cancel)
+        const behaviour chosen = choose();
+        std::chrono::microseconds limit = connection_limit;
+        if (chosen == behaviour::cancel)
             limit = std::chrono::microseconds(random(0, 20'000));
-        const result<void> ended = co_await as_result(with_timeout(limit, visit(chosen)));
+        const result<void> ended = co_await as_result(with_timeout(limit, connect(chosen)));
         if (ended.error() == std::errc::connection_refused)
             throw std::system_error(ended.error(), "the server does not listen any more");
-        ++shared_->visits[static_cast<std::size_t>(chosen)];
+        ++shared_->connections[static_cast<std::size_t>(chosen)];
     }
 }
 
-task<> visitor::visit(conduct chosen) {
+task<> client::connect(behaviour chosen) {
     tcp_stream peer = co_await tcp_stream::connect(server_);
     co_await behave(chosen, peer);
 }
 
-task<> visitor::behave(conduct chosen, tcp_stream& peer) {
+task<> client::behave(behaviour chosen, tcp_stream& peer) {
     switch (chosen) {
-    case conduct::talk:
-    case conduct::cancel:
-        co_await when_all(speak_and_quit(peer), listen(peer));
+    case behaviour::talk:
+    case behaviour::cancel:
+        co_await when_all(talk_and_quit(peer), listen(peer));
         break;
-    case conduct::flood:
-        co_await when_any(shout(peer), listen(peer));
+    case behaviour::flood:
+        co_await when_any(flood(peer), listen(peer));
         break;
-    case conduct::read_slowly:
+    case behaviour::read_slowly:
         co_await read_slowly(peer);
         break;
-    case conduct::reset:
-        co_await speak(peer);
+    case behaviour::reset:
+        co_await talk(peer);
         peer.set_linger(0s);
         break;
-    case conduct::half_close:
-        co_await speak(peer);
+    case behaviour::half_close:
+        co_await talk(peer);
         peer.shutdown(shutdown_direction::write);
         co_await listen(peer);
         break;
-    case conduct::garbage:
+    case behaviour::garbage:
         co_await when_all(send_garbage(peer), listen(peer));
         break;
-    case conduct::endless_line:
+    case behaviour::endless_line:
         co_await when_all(send_endless_line(peer), listen(peer));
         break;
-    case conduct::keep_silent:
+    case behaviour::keep_silent:
         co_await listen(peer);
         break;
-    case conduct::vanish:
+    case behaviour::vanish:
         break;
     }
 }
 
-/// Mostly something to all, so that everybody has something to read.
-const std::string& visitor::remark() {
+/// Mostly a message to all, so that all have something to read.
+const std::string& client::next_message() {
     switch (random(0, 9)) {
     case 0:
         text_ = "/nick n" + std::to_string(random(0, 99)) + "\n";
@@ -124,22 +125,22 @@ const std::string& visitor::remark() {
     return text_;
 }
 
-task<> visitor::speak(tcp_stream& peer) {
+task<> client::talk(tcp_stream& peer) {
     for (unsigned left = random(0, 10); left > 0; --left) {
-        co_await peer.write(remark());
+        co_await peer.write(next_message());
         if (random(0, 3) == 0)
             co_await sleep_for(std::chrono::milliseconds(random(0, 10)));
     }
 }
 
-/// A server that knows no /quit sees the end of the stream.
-task<> visitor::speak_and_quit(tcp_stream& peer) {
-    co_await speak(peer);
+/// An echo server does not know /quit: it gets end of stream.
+task<> client::talk_and_quit(tcp_stream& peer) {
+    co_await talk(peer);
     co_await peer.write("/quit\n");
     peer.shutdown(shutdown_direction::write);
 }
 
-task<> visitor::shout(tcp_stream& peer) {
+task<> client::flood(tcp_stream& peer) {
     for (unsigned left = random(20, 200); left > 0; --left) {
         text_.assign(random(1, 4000), 'A');
         text_ += '\n';
@@ -147,7 +148,7 @@ task<> visitor::shout(tcp_stream& peer) {
     }
 }
 
-task<> visitor::send_garbage(tcp_stream& peer) {
+task<> client::send_garbage(tcp_stream& peer) {
     text_.resize(random(1, 20'000));
     for (char& each : text_)
         each = static_cast<char>(random(0, 255));
@@ -155,14 +156,14 @@ task<> visitor::send_garbage(tcp_stream& peer) {
     peer.shutdown(shutdown_direction::write);
 }
 
-task<> visitor::send_endless_line(tcp_stream& peer) {
+task<> client::send_endless_line(tcp_stream& peer) {
     text_.assign(random(5'000, 200'000), 'x');
     co_await peer.write(text_);
     co_await peer.write("\n");
-    co_await speak_and_quit(peer);
+    co_await talk_and_quit(peer);
 }
 
-task<> visitor::read_slowly(tcp_stream& peer) {
+task<> client::read_slowly(tcp_stream& peer) {
     std::array<std::byte, 16> bytes; // NOLINT(cppcoreguidelines-pro-type-member-init)
     peer.set_receive_buffer_size(2048);
     std::size_t count = bytes.size();
@@ -173,13 +174,13 @@ task<> visitor::read_slowly(tcp_stream& peer) {
     }
 }
 
-task<> visitor::listen(tcp_stream& peer) {
-    line_reader lines(peer, longest_told_bytes);
+task<> client::listen(tcp_stream& peer) {
+    line_reader lines(peer, max_received_bytes);
     for (;;) {
         const std::optional<std::string_view> told = co_await lines.next();
         if (!told)
             co_return;
-        shared_->hear(*told);
+        shared_->count(*told);
     }
 }
 
