@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// An echo server: what comes is sent back, for any number of connections. `echo [PORT]`; Ctrl-C
+// An echo server: sends back what it receives, on any number of connections. `echo [PORT]`; Ctrl-C
 // ends it.
 #include <array>
 #include <coracle/coracle.hpp>
@@ -27,9 +27,9 @@ task<> serve(tcp_listener listener) {
     });
 }
 
-task<> serve_until_told(tcp_listener listener) {
-    signal_set told({SIGINT, SIGTERM});
-    co_await when_any(serve(std::move(listener)), told.next());
+task<> serve_until_signal(tcp_listener listener) {
+    signal_set signals({SIGINT, SIGTERM});
+    co_await when_any(serve(std::move(listener)), signals.next());
 }
 
 int main(int argc, char** argv) {
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
         tcp_listener listener = tcp_listener::bind(address::parse("127.0.0.1:" + port));
         std::printf("echo: listening on %s\n", to_string(listener.local_address()).c_str());
         std::fflush(stdout);
-        run(serve_until_told(std::move(listener)));
+        run(serve_until_signal(std::move(listener)));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "echo: %s\n", error.what());
         return 1;

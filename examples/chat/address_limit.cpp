@@ -15,7 +15,7 @@ constexpr std::array<std::uint8_t, 12> v4_mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 } // namespace
 
-coracle::address limited_part(const coracle::address& peer) noexcept {
+coracle::address compared_part(const coracle::address& peer) noexcept {
     if (!peer.is_v6())
         return peer.with_port(0);
     const std::array<std::uint8_t, 16>& whole = peer.bytes();
@@ -26,11 +26,11 @@ coracle::address limited_part(const coracle::address& peer) noexcept {
     return {prefix, 0};
 }
 
-std::optional<address_limit::place> address_limit::take(const coracle::address& peer) {
-    const auto entry = taken_.try_emplace(limited_part(peer), 0).first;
+std::optional<address_limit::permit> address_limit::try_acquire(const coracle::address& peer) {
+    const auto entry = held_.try_emplace(compared_part(peer), 0).first;
     if (max_ != 0 && entry->second >= max_)
         return std::nullopt;
-    return place(taken_, entry);
+    return permit(held_, entry);
 }
 
 } // namespace chat

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// address_limit: how many sessions may come from one address.
+// address_limit: at most so many sessions from one address.
 //
-// A place is taken for as long as its object lives. What counts as one address is an IPv4 address,
-// or the first 64 bits of an IPv6 address: one host usually has all that begin with the same.
+// A session holds a permit, which is returned by its destructor. Addresses are compared as IPv4
+// addresses, or by the first 64 bits of an IPv6 address, since one host usually owns a whole /64.
 #pragma once
 
 #include <coracle/coracle.hpp>
@@ -14,13 +14,13 @@
 
 namespace chat {
 
-/// The part of a peer's address that the limit is for. An IPv4 address in an IPv6 one
+/// The part of an address that is compared. An IPv4 address in an IPv6 one
 /// (::ffff:192.0.2.1) counts as the IPv4 address.
-[[nodiscard]] coracle::address limited_part(const coracle::address& peer) noexcept;
+[[nodiscard]] coracle::address compared_part(const coracle::address& peer) noexcept;
 
 class address_limit {
 public:
-    class place;
+    class permit;
 
     /// Zero for no limit.
     explicit address_limit(std::size_t max) noexcept : max_(max) {}
@@ -28,23 +28,25 @@ public:
     address_limit(const address_limit&) = delete;
     address_limit& operator=(const address_limit&) = delete;
 
-    /// A place for `peer`; nothing if its address has all that it may have.
-    [[nodiscard]] std::optional<place> take(const coracle::address& peer);
+    /// A permit for `peer`; nothing if its address holds as many as it may.
+    [[nodiscard]] std::optional<permit> try_acquire(const coracle::address& peer);
 
 private:
-    using counts = std::map<coracle::address, std::size_t>; // addresses with one place or more
+    using counts =
+        std::map<coracle::address, std::size_t>; // of permits, for each address that holds any
 
     std::size_t max_;
-    counts taken_;
+    counts held_;
 };
 
-class address_limit::place {
+class address_limit::permit {
 public:
-    place(place&& other) noexcept : of_(std::exchange(other.of_, nullptr)), entry_(other.entry_) {}
+    permit(permit&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)), entry_(other.entry_) {}
 
-    place& operator=(place&&) = delete;
+    permit& operator=(permit&&) = delete;
 
-    ~place() {
+    ~permit() {
         if (of_ && --entry_->second == 0)
             of_->erase(entry_);
     }
@@ -52,7 +54,7 @@ public:
 private:
     friend class address_limit;
 
-    place(counts& of, counts::iterator entry) noexcept : of_(&of), entry_(entry) {
+    permit(counts& of, counts::iterator entry) noexcept : of_(&of), entry_(entry) {
         ++entry_->second;
     }
 

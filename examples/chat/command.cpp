@@ -9,15 +9,15 @@ namespace chat {
 
 namespace {
 
-struct word_meaning {
+struct command_word {
     std::string_view word;
-    verb what;
+    command_type type;
 };
 
 constexpr std::array words = {
-    word_meaning{"/nick", verb::nick},   word_meaning{"/who", verb::who},
-    word_meaning{"/msg", verb::message}, word_meaning{"/me", verb::act},
-    word_meaning{"/help", verb::help},   word_meaning{"/quit", verb::quit},
+    command_word{"/nick", command_type::nick}, command_word{"/who", command_type::who},
+    command_word{"/msg", command_type::msg},   command_word{"/me", command_type::me},
+    command_word{"/help", command_type::help}, command_word{"/quit", command_type::quit},
 };
 
 std::string_view trimmed(std::string_view text) noexcept {
@@ -27,17 +27,17 @@ std::string_view trimmed(std::string_view text) noexcept {
     return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
-/// Takes the first word off `text`, and the blanks behind it.
+/// Removes the first word, and the spaces after it, from `text`; returns the word.
 std::string_view take_word(std::string_view& text) noexcept {
     const std::string_view word = text.substr(0, text.find(' '));
     text = trimmed(text.substr(word.size()));
     return word;
 }
 
-verb meaning_of(std::string_view word) noexcept {
+command_type type_of(std::string_view word) noexcept {
     const auto* const found = std::find_if(
-        words.begin(), words.end(), [word](const word_meaning& each) { return each.word == word; });
-    return found == words.end() ? verb::unknown : found->what;
+        words.begin(), words.end(), [word](const command_word& each) { return each.word == word; });
+    return found == words.end() ? command_type::unknown : found->type;
 }
 
 } // namespace
@@ -47,28 +47,28 @@ command parse_command(std::string_view line) noexcept {
     if (rest.empty())
         return {};
     if (line.front() != '/')
-        return {verb::say, {}, line};
+        return {command_type::say, {}, line};
     const std::string_view word = take_word(rest);
-    const verb what = meaning_of(word);
-    switch (what) {
-    case verb::nick:
-        return {what, rest, {}};
-    case verb::message: {
+    const command_type type = type_of(word);
+    switch (type) {
+    case command_type::nick:
+        return {type, rest, {}};
+    case command_type::msg: {
         const std::string_view name = take_word(rest);
-        return {what, name, rest};
+        return {type, name, rest};
     }
-    case verb::act:
-        return {what, {}, rest};
-    case verb::unknown:
-        return {what, word, {}};
-    case verb::nothing:
-    case verb::say:
-    case verb::who:
-    case verb::help:
-    case verb::quit:
+    case command_type::me:
+        return {type, {}, rest};
+    case command_type::unknown:
+        return {type, word, {}};
+    case command_type::none:
+    case command_type::say:
+    case command_type::who:
+    case command_type::help:
+    case command_type::quit:
         break;
     }
-    return {what, {}, {}};
+    return {type, {}, {}};
 }
 
 } // namespace chat

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// command: what a line means. Reading one is a pure function, and its parts point into the line.
+// command: a parsed line. Its parts point into the line.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +8,20 @@
 
 namespace chat {
 
-enum class verb : std::uint8_t {
-    nothing, // a blank line
-    say,     // text
-    nick,    // name, which may be empty or bad
+enum class command_type : std::uint8_t {
+    none, // a blank line
+    say,  // text
+    nick, // name, which may be empty or not valid
     who,
-    message, // name and text, either of which may be missing
-    act,     // text, which may be missing
+    msg, // name and text, either of which may be missing
+    me,  // text, which may be missing
     help,
     quit,
-    unknown, // name: the word that is no command
+    unknown, // name: the word after the slash, and the slash
 };
 
 struct command {
-    verb what = verb::nothing;
+    command_type type = command_type::none;
     std::string_view name;
     std::string_view text;
 };

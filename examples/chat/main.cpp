@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The chat server as a program: options in, a server, and what the process says and returns.
+// The chat server as a program: its options, output, signals and exit code.
 //
-// Exit codes: 0 after an end in order, 1 if it cannot serve, 2 for a bad argument, and 128 + the
-// signal's number if a second signal has cut the end short.
+// Exit codes: 0 after a graceful shutdown, 1 if it cannot serve, 2 for a bad argument, and 128 +
+// the signal's number if a second signal interrupts the shutdown.
 #include "options.hpp"
 #include "server.hpp"
 
@@ -18,14 +18,14 @@ namespace {
 
 using namespace coracle;
 
-/// Stops the server at the first signal, and ends with the second one.
+/// Stops the server at the first signal, and returns the second one.
 task<int> second_signal(signal_set& signals, chat::server& server) {
     co_await signals.next();
     server.stop();
     co_return co_await signals.next();
 }
 
-/// Tells what is in use, one line of JSON at a time and the first one at once, until cancelled.
+/// Prints usage() as a line of JSON, at once and after each interval, until cancelled.
 task<> watch(std::chrono::seconds interval) {
     event never;
     if (interval == std::chrono::seconds::zero())
@@ -37,9 +37,8 @@ task<> watch(std::chrono::seconds interval) {
     co_await watch_usage(interval, print);
 }
 
-/// Writes what everything waits for to standard error at each SIGUSR1, where there is such a
-/// signal, until cancelled.
-task<> dump_when_asked() {
+/// At each SIGUSR1, on platforms that have it, dumps all jobs to standard error, until cancelled.
+task<> dump_on_signal() {
 #ifdef SIGUSR1
     return dump_on(SIGUSR1);
 #else
@@ -51,12 +50,12 @@ task<> dump_when_asked() {
 task<int> serve(signal_set& signals, chat::server& server, std::chrono::seconds watch_interval) {
     const std::variant<std::monostate, int, std::monostate, std::monostate> ended =
         co_await when_any(server.run(), second_signal(signals, server), watch(watch_interval),
-                          dump_when_asked());
+                          dump_on_signal());
     co_return ended.index() == 0 ? 0 : 128 + std::get<1>(ended);
 }
 
-void introduce(const context& here, const address& local) {
-    // The address again, with a blank instead of the colon and without brackets, as nc wants it.
+void print_banner(const context& here, const address& local) {
+    // nc takes the port as an argument of its own, and no brackets.
     std::string where = to_string(local);
     const std::string listening = where;
     where[where.rfind(':')] = ' ';
@@ -74,13 +73,13 @@ int run_server(const chat::options& wanted) {
     context here(options);
     signal_set signals({SIGINT, SIGTERM});
     chat::server server(tcp_listener::bind(wanted.address), wanted.allowed);
-    introduce(here, server.local_address());
+    print_banner(here, server.local_address());
     return here.run(serve(signals, server, wanted.watch_interval));
 }
 
-/// A reader of our output that goes, as in `chat --watch 1 | head`, must not end the server:
-/// writing fails with EPIPE instead.
-void ignore_broken_pipes() {
+/// When standard output is a pipe that nobody reads any more, as in `chat --watch 1 | head`,
+/// writing fails with EPIPE instead of ending the process.
+void ignore_sigpipe() {
 #ifdef SIGPIPE
     std::signal(SIGPIPE, SIG_IGN);
 #endif
@@ -89,7 +88,7 @@ void ignore_broken_pipes() {
 } // namespace
 
 int main(int argument_count, char** arguments) {
-    ignore_broken_pipes();
+    ignore_sigpipe();
     try {
         const std::span<const char* const> all(arguments, static_cast<std::size_t>(argument_count));
         const chat::options wanted = chat::parse_options(all.subspan(1));

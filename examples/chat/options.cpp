@@ -10,11 +10,11 @@ namespace chat {
 
 namespace {
 
-/// Any line that can be said has to fit, even into a half-full outbox.
+/// The longest line must fit into a half-full outbox.
 constexpr std::uint64_t min_outbox_bytes = 4 * max_line_bytes;
 
-/// Far beyond what makes sense, and small enough for all arithmetic.
-constexpr std::uint64_t largest_number = 1'000'000'000;
+/// Small enough that no arithmetic overflows.
+constexpr std::uint64_t max_number = 1'000'000'000;
 
 std::string quoted(std::string_view text) {
     return "'" + std::string(text) + "'";
@@ -66,15 +66,15 @@ void set_option(options& read, std::string_view name, std::string_view value) {
     else if (name == "--backend")
         read.backend = parse_backend(value);
     else if (name == "--max-sessions")
-        read.allowed.max_sessions = number(1, largest_number);
+        read.allowed.max_sessions = number(1, max_number);
     else if (name == "--max-per-address")
-        read.allowed.max_per_address = number(0, largest_number);
+        read.allowed.max_per_address = number(0, max_number);
     else if (name == "--idle-timeout")
-        read.allowed.idle_timeout = std::chrono::seconds(number(0, largest_number));
+        read.allowed.idle_timeout = std::chrono::seconds(number(0, max_number));
     else if (name == "--outbox")
-        read.allowed.outbox_bytes = number(min_outbox_bytes, largest_number);
+        read.allowed.outbox_bytes = number(min_outbox_bytes, max_number);
     else if (name == "--watch")
-        read.watch_interval = std::chrono::seconds(number(0, largest_number));
+        read.watch_interval = std::chrono::seconds(number(0, max_number));
 }
 
 } // namespace
@@ -103,21 +103,20 @@ options parse_options(std::span<const char* const> arguments) {
 
 std::string_view help_text() noexcept {
     return R"(usage: chat [OPTION]...
-A chat server for anything that sends lines: nc, telnet, a script. Ctrl-C ends it in order, a
-second one at once.
+A chat server for anything that sends lines: nc, telnet, a script. Ctrl-C shuts it down gracefully,
+a second one at once.
 
   --host ADDRESS          IPv4 or IPv6 address to listen on (default 127.0.0.1)
   --port N                TCP port; 0 takes any free one (default 7777)
-  --backend NAME          as epoll or kqueue (default: the best one that works here)
-  --max-sessions N        how many may be connected at the same time (default 1000)
-  --max-per-address N     how many of them from one IPv4 address or one IPv6 /64; 0 for no limit
-                          (default 100)
-  --idle-timeout SECONDS  how long a client may be silent; 0 for ever (default 600)
-  --outbox BYTES          how much may wait to be read by one client (default 65536)
-  --watch SECONDS         how often to tell what is in use, as JSON; 0 never (default 0)
-  --help                  shows this
+  --backend NAME          io_uring, epoll, ... (default: the best one that works here)
+  --max-sessions N        most clients at the same time (default 1000)
+  --max-per-address N     most of them from one IPv4 address or IPv6 /64; 0: no limit (default 100)
+  --idle-timeout SECONDS  how long a client may be silent; 0: no limit (default 600)
+  --outbox BYTES          most bytes that wait to be written to one client (default 65536)
+  --watch SECONDS         how often to print what is in use, as JSON; 0: never (default 0)
+  --help                  print this
 
-SIGUSR1 has it write what every session waits for, and what memory is in use, to standard error.
+At SIGUSR1 it writes to standard error what each session waits for and how much memory is in use.
 )";
 }
 

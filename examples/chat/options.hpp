@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// options: what the program is told on its command line.
+// options: the command line.
 #pragma once
 
 #include "limits.hpp"
@@ -15,19 +15,19 @@ namespace chat {
 
 struct options {
     coracle::address address = coracle::address::loopback_v4(7777);
-    std::string backend; // empty for the best one that works
+    std::string backend; // empty: the best one that works
     limits allowed;
-    std::chrono::seconds watch_interval{0}; // zero: does not tell what is in use
+    std::chrono::seconds watch_interval{0}; // zero: never
     bool help = false;
 };
 
-/// An argument that is not understood; the text names it.
+/// An invalid argument; the text names it.
 class bad_argument : public std::invalid_argument {
 public:
     using std::invalid_argument::invalid_argument;
 };
 
-/// Reads the arguments behind the program's name: `--name value` or `--name=value`.
+/// Parses the arguments after the program's name: `--name value` or `--name=value`.
 ///
 /// errors   bad_argument
 [[nodiscard]] options parse_options(std::span<const char* const> arguments);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// outbox: the lines that wait to be written to one client.
+// outbox: the lines that wait to be written to one client, up to a limit.
 //
-// Whoever adds a line never waits. What is added while a write is under way is written together by
-// the next one. Both buffers keep their capacity, so that a session that has run for a while
-// allocates nothing. Never more than the limit is held: how to go on then is the caller's choice.
+// Adding a line never waits. Lines added during a write are written together by the next one. Both
+// buffers keep their capacity, so that in steady state a session allocates nothing.
 #pragma once
 
 #include <coracle/coracle.hpp>
@@ -18,24 +17,24 @@ class outbox {
 public:
     explicit outbox(std::size_t limit_bytes) noexcept : limit_bytes_(limit_bytes) {}
 
-    /// Adds a line and its end. False, with nothing added, if it is more than there is room for. A
-    /// closed outbox drops it.
+    /// Adds a line and a newline. False, with nothing added, if that would exceed the limit. A
+    /// closed outbox drops the line.
     [[nodiscard]] bool push(std::string_view line);
 
-    /// Takes no further lines.
+    /// Accepts no further lines.
     void close() noexcept;
 
     [[nodiscard]] bool closed() const noexcept { return closed_; }
 
-    /// Waits until at least half of the room is free.
+    /// Waits until at most half of the limit is used.
     [[nodiscard]] coracle::event::wait_operation half_empty() noexcept {
         return half_empty_.wait();
     }
 
-    /// How long a line can be that is always taken while the outbox is half empty.
+    /// The longest line that fits while `half_empty` is set.
     [[nodiscard]] std::size_t longest_answer() const noexcept { return limit_bytes_ / 2 - 1; }
 
-    /// Writes what is there and what comes, until the outbox is closed and empty.
+    /// Writes all lines until the outbox is closed and empty.
     [[nodiscard]] coracle::task<> write_to(coracle::stream& peer);
 
 private:

@@ -16,7 +16,7 @@ void room::say(const member& speaker, std::string_view text) {
     tell_others(&speaker, compose("<", speaker.name_, "> ", text));
 }
 
-void room::act(const member& actor, std::string_view text) {
+void room::emote(const member& actor, std::string_view text) {
     tell_others(nullptr, compose("~ ", actor.name_, " ", text));
 }
 
@@ -40,8 +40,8 @@ void room::rename(member& renamed, std::string_view name) {
 }
 
 void room::list(member& asking) {
-    static constexpr std::size_t room_for_count = 32;
-    const std::size_t longest = asking.outbox_.longest_answer() - room_for_count;
+    static constexpr std::size_t count_bytes = 32; // of " and N more"
+    const std::size_t longest = asking.outbox_.longest_answer() - count_bytes;
     line_ = "* here: ";
     std::size_t listed = 0;
     for (const member* const each : members_) {
@@ -57,7 +57,7 @@ void room::list(member& asking) {
 
 void room::close() {
     closed_ = true;
-    // Nobody leaves meanwhile: those who have to go resume later.
+    // members_ does not change meanwhile: finish() resumes nothing.
     for (member* const each : members_)
         send_away(*each);
 }
@@ -91,7 +91,7 @@ void room::leave(const member& leaving) noexcept {
 }
 
 void room::tell_others(const member* except, std::string_view line) {
-    // Dropping a member resumes nothing either, so the list stays as it is.
+    // members_ does not change meanwhile: drop() resumes nothing.
     for (member* const each : members_) {
         if (each != except)
             each->tell(line);

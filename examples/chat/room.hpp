@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// room: who is here, under which name, and what reaches whom.
+// room: the members, their names, and who receives what.
 //
-// All of it happens on one loop, so there are no locks, and telling somebody something never
-// waits: it goes to an outbox. A member is in the room from the making of its seat to its end, and
-// no other member has its name in that time.
+// Everything runs on one loop, so there are no locks. A message goes to an outbox, so sending never
+// waits. A member is in the room while its `membership` exists; its name is unique in that time.
+//
+// The first character of a line tells who wrote it: '*' and '!' only the server, '<' '[' and '~' a
+// member.
 #pragma once
 
 #include "outbox.hpp"
@@ -15,7 +17,7 @@
 
 namespace chat {
 
-/// One who can be in a room: a name and an outbox.
+/// A participant: a name and an outbox.
 class member {
 public:
     member(const member&) = delete;
@@ -23,7 +25,7 @@ public:
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-    /// Adds a line to the outbox; drops the member if it is full.
+    /// Adds a line to the outbox; drops the member if the outbox is full.
     void tell(std::string_view line);
 
 protected:
@@ -31,14 +33,14 @@ protected:
 
     ~member() = default;
 
-    /// The member does not read what it is told, and has to go at once. Resumes nothing.
+    /// Ends the member at once, because its outbox is full. Must not resume a coroutine.
     virtual void drop() noexcept = 0;
 
-    /// The member has to go once it has read what it has been told. Resumes nothing.
+    /// Ends the member once its outbox is written. Must not resume a coroutine.
     virtual void finish() = 0;
 
     outbox outbox_;
-    std::string_view reason_; // why it leaves, if that is not its own wish
+    std::string_view reason_; // why it left, if the server ended it; part of the line that it left
 
 private:
     friend class room;
@@ -48,31 +50,31 @@ private:
 
 class room {
 public:
-    class seat;
+    class membership;
 
     room() = default;
     room(const room&) = delete;
     room& operator=(const room&) = delete;
 
-    /// Tells who has just taken a seat, and everyone else.
+    /// Welcomes a member that has just joined, and announces it to all others.
     void welcome(member& arriving);
 
-    /// To everyone else.
+    /// Sends `text` to all others.
     void say(const member& speaker, std::string_view text);
 
-    /// To everyone, as something that the member does.
-    void act(const member& actor, std::string_view text);
+    /// Sends to all that the member does something: "/me waves".
+    void emote(const member& actor, std::string_view text);
 
-    /// To one member, if there is one of that name.
+    /// Sends `text` to the member of that name.
     void whisper(member& speaker, std::string_view name, std::string_view text);
 
-    /// Gives the member another name, if that may be.
+    /// Changes the name, if the new one is valid and free, and announces it.
     void rename(member& renamed, std::string_view name);
 
-    /// Tells `asking` who is here.
+    /// Sends the list of members to `asking`.
     void list(member& asking);
 
-    /// Says that the server is going down, and lets everyone go. Who comes later hears the same.
+    /// Announces that the server is going down and ends all members, also those that join later.
     void close();
 
     [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
@@ -91,21 +93,21 @@ private:
         return line_;
     }
 
-    std::vector<member*> members_; // in the order in which they came
-    std::string line_;             // the one being composed; kept for its capacity
-    std::uint64_t guests_ = 0;     // how many guest names were given out
+    std::vector<member*> members_; // in the order in which they joined
+    std::string line_;             // the line being composed; a member to keep its capacity
+    std::uint64_t guests_ = 0;     // guest names given out so far
     bool closed_ = false;
 };
 
-/// A member's place: while it lives, the member is in the room.
-class room::seat {
+/// Joins in its constructor, leaves in its destructor.
+class room::membership {
 public:
-    seat(room& in, member& taken_by) : room_(&in), member_(&taken_by) { room_->join(*member_); }
+    membership(room& in, member& joining) : room_(&in), member_(&joining) { room_->join(*member_); }
 
-    ~seat() { room_->leave(*member_); }
+    ~membership() { room_->leave(*member_); }
 
-    seat(const seat&) = delete;
-    seat& operator=(const seat&) = delete;
+    membership(const membership&) = delete;
+    membership& operator=(const membership&) = delete;
 
 private:
     room* room_;

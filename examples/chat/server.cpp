@@ -48,21 +48,21 @@ void server::admit(coracle::task_group& jobs, coracle::tcp_stream peer) {
     } catch (const std::system_error&) {
         return; // reset before it was accepted
     }
-    std::optional<address_limit::place> place = per_address_.take(from);
-    if (!place) {
+    std::optional<address_limit::permit> permit = per_address_.try_acquire(from);
+    if (!permit) {
         return jobs.start("refusal",
                           refuse(std::move(peer), "your address may have at most " +
                                                       count_of(allowed_.max_per_address)));
     }
     const auto make = [&] { return session(room_, std::move(peer), allowed_); };
-    jobs.start("session", serve(sessions_.make(make), std::move(*place)));
+    jobs.start("session", serve(sessions_.make(make), std::move(*permit)));
 }
 
-/// What goes wrong with one client is the end of its session, and of nothing else.
+/// An error ends this session only.
 coracle::task<> server::serve(coracle::object_handle<session> client,
-                              [[maybe_unused]] address_limit::place place) {
+                              [[maybe_unused]] address_limit::permit permit) {
     try {
-        // As a result: that the client has gone, or everything is cancelled, is no news.
+        // A lost connection or a cancelled server is not worth a message.
         [[maybe_unused]] const coracle::result<void> ended =
             co_await coracle::as_result(client->run());
     } catch (const std::exception& error) {
@@ -72,7 +72,7 @@ coracle::task<> server::serve(coracle::object_handle<session> client,
 
 coracle::task<> server::refuse(coracle::tcp_stream peer, std::string reason) const {
     const std::string line = "! " + reason + "; try again later\n";
-    [[maybe_unused]] const coracle::result<void> told =
+    [[maybe_unused]] const coracle::result<void> written =
         co_await coracle::as_result(coracle::with_timeout(allowed_.drain_time, peer.write(line)));
 }
 

@@ -2,8 +2,8 @@
 //
 // server: accepts connections, up to its limits, and ends in order.
 //
-// Every session is an object of one pool, which is the list of them and their limit, and a job in
-// one group, so that `run` returns only when all of them have ended.
+// Each session is an object in one pool, which limits their number, and a job in one group, so that
+// `run` returns once all have ended.
 #pragma once
 
 #include "address_limit.hpp"
@@ -21,15 +21,15 @@ public:
 
     [[nodiscard]] coracle::address local_address() const { return listener_.local_address(); }
 
-    /// Serves until it is stopped and the last session has ended.
+    /// Serves until `stop` is called and all sessions have ended.
     [[nodiscard]] coracle::task<> run();
 
-    /// Takes no further connections, tells everyone, and lets the sessions end.
+    /// Stops accepting, announces it to all members, and ends the sessions.
     void stop() noexcept { stopping_.set(); }
 
     [[nodiscard]] const room& here() const noexcept { return room_; }
 
-    /// Everyone who is connected, in the room or about to leave.
+    /// All sessions, also those that have left the room and write their outbox.
     [[nodiscard]] const coracle::object_pool<session>& sessions() const noexcept {
         return sessions_;
     }
@@ -38,7 +38,7 @@ private:
     [[nodiscard]] coracle::task<> accept(coracle::task_group& jobs);
     void admit(coracle::task_group& jobs, coracle::tcp_stream peer);
     [[nodiscard]] static coracle::task<> serve(coracle::object_handle<session> client,
-                                               address_limit::place place);
+                                               address_limit::permit permit);
     [[nodiscard]] coracle::task<> refuse(coracle::tcp_stream peer, std::string reason) const;
 
     coracle::tcp_listener listener_;

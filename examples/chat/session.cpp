@@ -8,8 +8,8 @@ namespace chat {
 
 namespace {
 
-/// How much the kernel keeps of what was written and not yet read.
-constexpr int kernel_bytes = 64 * 1024;
+/// SO_SNDBUF: how much the kernel keeps of what was written and not yet acknowledged.
+constexpr int send_buffer_bytes = 64 * 1024;
 
 } // namespace
 
@@ -19,13 +19,12 @@ session::session(room& in, coracle::tcp_stream peer, const limits& allowed)
 
 coracle::task<> session::run() {
     peer_.set_no_delay(true); // the outbox gathers lines already
-    // Else the kernel keeps megabytes for a client that does not read, and the outbox seems to
-    // move.
-    peer_.set_send_buffer_size(kernel_bytes);
+    // By default the kernel buffers megabytes for a client that does not read.
+    peer_.set_send_buffer_size(send_buffer_bytes);
     auto serve = [this](coracle::task_group& jobs) -> coracle::task<> {
         jobs_ = &jobs;
         jobs.start(read());
-        // Written or not, there is nothing to be done for this client afterwards.
+        // An error means that the connection is lost; the session ends either way.
         [[maybe_unused]] const coracle::result<void> written =
             co_await coracle::as_result(outbox_.write_to(peer_));
         jobs.cancel();
@@ -53,7 +52,7 @@ coracle::task<> session::give_up() {
 
 coracle::task<> session::read() {
     {
-        const room::seat here(*room_, *this);
+        const room::membership joined(*room_, *this);
         room_->welcome(*this);
         co_await handle_lines();
     }
@@ -76,7 +75,7 @@ coracle::task<> session::handle_lines() {
     }
 }
 
-/// Waits for room first: who asks more than it reads the answers of has to wait with asking.
+/// Backpressure: reads no further command while the outbox is more than half full.
 coracle::task<session::line> session::next_line() {
     co_await outbox_.half_empty();
     co_return co_await lines_.next();
@@ -88,7 +87,8 @@ coracle::task<session::line> session::next_line_in_time() {
     return coracle::with_timeout(allowed_->idle_timeout, next_line());
 }
 
-/// Tells the client what was wrong, if it can still be told; whether the session goes on.
+/// Reports the error to the client, if it can still be reached. Returns whether the session goes
+/// on.
 bool session::explain(std::error_code failure) {
     if (failure == coracle::error::line_too_long) {
         static const std::string text = "! a line has at most " + std::to_string(max_line_bytes) +
@@ -101,43 +101,43 @@ bool session::explain(std::error_code failure) {
         tell("! you were silent for too long");
         return false;
     }
-    jobs_->cancel(); // the connection is lost, so that nothing can be written either
+    jobs_->cancel(); // the connection is lost
     return false;
 }
 
-/// Whether the session goes on.
+/// Returns whether the session goes on.
 bool session::handle(const command& given) {
-    switch (given.what) {
-    case verb::nothing:
+    switch (given.type) {
+    case command_type::none:
         break;
-    case verb::say:
+    case command_type::say:
         room_->say(*this, given.text);
         break;
-    case verb::nick:
+    case command_type::nick:
         room_->rename(*this, given.name);
         break;
-    case verb::who:
+    case command_type::who:
         room_->list(*this);
         break;
-    case verb::message:
+    case command_type::msg:
         if (given.text.empty())
             tell("! something is missing: /msg NAME text");
         else
             room_->whisper(*this, given.name, given.text);
         break;
-    case verb::act:
+    case command_type::me:
         if (given.text.empty())
             tell("! something is missing: /me text");
         else
-            room_->act(*this, given.text);
+            room_->emote(*this, given.text);
         break;
-    case verb::help:
+    case command_type::help:
         help();
         break;
-    case verb::quit:
+    case command_type::quit:
         tell("* goodbye");
         return false;
-    case verb::unknown:
+    case command_type::unknown:
         tell("! there is no such command; /help lists them");
         break;
     }

@@ -2,11 +2,10 @@
 //
 // session: one client, from its connection to its end.
 //
-// Two jobs in one group: one reads lines and handles them, the other one writes the outbox. When
-// the reader ends (the client has quit, is silent for too long, or gone) the member leaves the room
-// and the outbox is closed; when the outbox has been written, the session ends. A client that does
-// not take the rest is given up after a while, one that reads too slowly is dropped at once: both
-// cancel the group, whatever its jobs wait for.
+// A group of two jobs: one reads and handles lines, the other writes the outbox. The reader ends
+// when the client quits, times out or disconnects. Then the member leaves the room, the outbox is
+// closed, and the session ends once the outbox is written, or after `drain_time`. A client whose
+// outbox overflows is dropped at once. Both of these cancel the group.
 #pragma once
 
 #include "command.hpp"
@@ -23,7 +22,7 @@ class session final : public member {
 public:
     session(room& in, coracle::tcp_stream peer, const limits& allowed);
 
-    /// Serves the client to its end. Losing the connection is such an end, and no error.
+    /// Serves the client until it ends. A lost connection is not an error.
     [[nodiscard]] coracle::task<> run();
 
 private:
@@ -45,8 +44,8 @@ private:
     coracle::tcp_stream peer_;
     coracle::line_reader lines_;
     const limits* allowed_;
-    coracle::task_group* jobs_ = nullptr; // from the start of `run` to its end
-    std::string printable_;               // the line being handled; kept for its capacity
+    coracle::task_group* jobs_ = nullptr; // set while `run` runs
+    std::string printable_;               // the line being handled; a member to keep its capacity
 };
 
 } // namespace chat

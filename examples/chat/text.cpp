@@ -20,7 +20,7 @@ unsigned byte_at(std::string_view text, std::size_t index) noexcept {
     return static_cast<unsigned char>(text[index]);
 }
 
-/// How many bytes a character has that begins with `first`; 0 if none does. See RFC 3629.
+/// The length of a character whose first byte is `first`; 0 if it cannot be a first byte. RFC 3629.
 std::size_t length_after(unsigned first) noexcept {
     if (first < 0x80)
         return 1;
@@ -31,7 +31,7 @@ std::size_t length_after(unsigned first) noexcept {
     return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
 }
 
-/// How many bytes the character has that `text` begins with; 0 if that is not UTF-8.
+/// The length in bytes of the first character of `text`; 0 if it is not valid UTF-8.
 std::size_t character_length(std::string_view text) noexcept {
     const unsigned first = byte_at(text, 0);
     const std::size_t length = length_after(first);
@@ -43,7 +43,7 @@ std::size_t character_length(std::string_view text) noexcept {
         if ((byte_at(text, i) & 0xc0U) != 0x80)
             return 0;
     }
-    // Longer forms than needed, halves of surrogate pairs, and what is beyond Unicode.
+    // Overlong forms, surrogates, and code points above U+10FFFF.
     const unsigned second = byte_at(text, 1);
     const bool forbidden = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
                            (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
@@ -61,7 +61,8 @@ char32_t decode(std::string_view character) noexcept {
     return code;
 }
 
-/// C0, C1 and U+007F, which terminals obey, and U+2028 and U+2029, which begin a new line.
+/// C0, DEL and C1 control characters, and the separators U+2028 and U+2029, which some programs
+/// show as a new line.
 bool is_control(char32_t code) noexcept {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
 }
@@ -71,7 +72,7 @@ struct code_range {
     char32_t last;
 };
 
-/// Default_Ignorable_Code_Point of Unicode 14, which reserves the blocks that may grow.
+/// Default_Ignorable_Code_Point, as of Unicode 14.
 constexpr std::array<code_range, 17> ignorable = {{
     {0x00ad, 0x00ad},
     {0x034f, 0x034f},

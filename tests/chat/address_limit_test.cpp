@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Which addresses share a limit, and how places are counted.
+// Which addresses share a limit, and how permits are counted.
 #include <address_limit.hpp>
 #include <doctest/doctest.h>
 #include <optional>
@@ -11,8 +11,8 @@ using coracle::address;
 namespace {
 
 bool share(std::string_view one, std::string_view other) {
-    return chat::limited_part(address::parse(one, 1)) ==
-           chat::limited_part(address::parse(other, 2));
+    return chat::compared_part(address::parse(one, 1)) ==
+           chat::compared_part(address::parse(other, 2));
 }
 
 } // namespace
@@ -30,27 +30,27 @@ TEST_CASE("chat address_limit: IPv6 addresses that begin with the same 64 bits a
     CHECK_FALSE(share("::1", "0.0.0.0"));
 }
 
-TEST_CASE("chat address_limit: places run out and come back") {
+TEST_CASE("chat address_limit: permits run out and come back") {
     chat::address_limit limit(2);
     const address one = address::loopback_v4(1);
-    auto first = limit.take(one);
-    auto second = limit.take(one);
+    auto first = limit.try_acquire(one);
+    auto second = limit.try_acquire(one);
     REQUIRE(first);
     REQUIRE(second);
-    CHECK_FALSE(limit.take(one));
-    CHECK(limit.take(address::loopback_v6(1)));
+    CHECK_FALSE(limit.try_acquire(one));
+    CHECK(limit.try_acquire(address::loopback_v6(1)));
     first.reset();
-    CHECK(limit.take(one)); // and given back at once
-    const auto third = limit.take(one);
+    CHECK(limit.try_acquire(one)); // and returned at once
+    const auto third = limit.try_acquire(one);
     CHECK(third);
-    CHECK_FALSE(limit.take(one));
+    CHECK_FALSE(limit.try_acquire(one));
 }
 
 TEST_CASE("chat address_limit: zero is no limit") {
     chat::address_limit limit(0);
     const address one = address::loopback_v4(1);
-    const auto first = limit.take(one);
-    const auto second = limit.take(one);
+    const auto first = limit.try_acquire(one);
+    const auto second = limit.try_acquire(one);
     CHECK(first);
     CHECK(second);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A chat server and its clients in one loop, over real sockets. Whatever a test waits for is a line
-// or an end; the guard is only there so that a test that would hang fails instead. Every server
-// has to leave no frame and no descriptor behind.
+// A chat server and its clients on one loop, over real sockets. Tests wait for lines or for end of
+// stream; the guard only turns a hang into a failure. No server may leak a frame or a descriptor.
 #pragma once
 
 #include "raw_sockets.hpp"
@@ -38,7 +37,7 @@ public:
         stream_.set_no_delay(true);
     }
 
-    /// Connects and takes a name; the lines about that have been read afterwards.
+    /// Connects, takes a name, and reads the lines about both.
     [[nodiscard]] task<> join(const server& to, std::string name) {
         co_await connect(to);
         const std::string welcome = co_await line();
@@ -54,7 +53,7 @@ public:
 
     [[nodiscard]] task<> say(std::string text) { co_await send(std::move(text) + "\n"); }
 
-    /// The next line; nothing at the end, or if the connection was reset.
+    /// The next line; nothing at end of stream or after a reset.
     [[nodiscard]] task<std::optional<std::string>> line_or_end() {
         const coracle::result<std::optional<std::string_view>> next =
             co_await coracle::as_result(coracle::with_timeout(guard, lines_.next()));
@@ -71,13 +70,13 @@ public:
         co_return *next;
     }
 
-    /// The next line is this one.
+    /// Checks that the next line is `wanted`.
     [[nodiscard]] task<> expect(std::string wanted) {
         const std::string next = co_await line();
         CHECK(next == wanted);
     }
 
-    /// Reads until this line has come.
+    /// Reads lines until `wanted`.
     [[nodiscard]] task<> skip_to(std::string wanted) {
         for (;;) {
             const std::optional<std::string> next = co_await line_or_end();
@@ -88,13 +87,13 @@ public:
         }
     }
 
-    /// Nothing more comes.
+    /// Checks that the next thing is end of stream.
     [[nodiscard]] task<> expect_end() {
         const std::optional<std::string> next = co_await line_or_end();
         CHECK(next.value_or("the end") == "the end");
     }
 
-    /// Reads what is left, without looking at it.
+    /// Reads and ignores lines until end of stream.
     [[nodiscard]] task<> skip_to_end() {
         for (;;) {
             const std::optional<std::string> next = co_await line_or_end();
@@ -108,8 +107,7 @@ private:
     coracle::line_reader lines_{stream_, 1 << 20};
 };
 
-/// Awaits the end of `whole`. A server that is cancelled ends well, so a with_timeout would not
-/// tell.
+/// Awaits `whole`. Not by with_timeout, since a cancelled server ends without an error.
 inline task<> finish_in_time(task<> whole) {
     const auto first = co_await coracle::when_any(std::move(whole), coracle::sleep_for(2 * guard));
     REQUIRE(first.index() == 0);
@@ -128,7 +126,7 @@ task<> serve_for(limits allowed, Body body) {
     CHECK(tested.sessions().empty());
 }
 
-/// Runs `body(server&)` beside a server, and stops that afterwards.
+/// Runs `body(server&)` beside a server, and stops the server afterwards.
 template <class Body>
 void with_server(const limits& allowed, Body body) {
     const std::size_t frames_before = coracle::usage().live_frames;

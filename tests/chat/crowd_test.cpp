@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Many clients that come, talk and go in every way, and what is left of them: nothing.
+// Many clients that join, talk and leave in every way. Nothing may be left of them.
 #include "chat_client.hpp"
 
 #include <random>
@@ -14,48 +14,48 @@ using chat::test::with_server;
 
 namespace {
 
-/// A short life in the room, with an end that `random` chooses.
-task<> visit(const server& room, int number, unsigned random) {
-    client visitor;
-    co_await visitor.connect(room);
-    const std::string welcome = co_await visitor.line();
+/// One short session; `random` chooses how it ends.
+task<> connect_and_leave(const server& room, int number, unsigned random) {
+    client guest;
+    co_await guest.connect(room);
+    const std::string welcome = co_await guest.line();
     REQUIRE(welcome.starts_with("* welcome, guest"));
     if (random % 2 == 0)
-        co_await visitor.say("/nick visitor" + std::to_string(number));
-    co_await visitor.say("I am number " + std::to_string(number));
+        co_await guest.say("/nick number" + std::to_string(number));
+    co_await guest.say("I am number " + std::to_string(number));
     switch (random / 2 % 4) {
     case 0:
-        co_await visitor.say("/quit");
-        co_await visitor.skip_to_end();
+        co_await guest.say("/quit");
+        co_await guest.skip_to_end();
         break;
     case 1:
-        visitor.stream().shutdown(coracle::shutdown_direction::write);
-        co_await visitor.skip_to_end();
+        guest.stream().shutdown(coracle::shutdown_direction::write);
+        co_await guest.skip_to_end();
         break;
     case 2:
-        visitor.stream().set_linger(std::chrono::seconds(0));
+        guest.stream().set_linger(std::chrono::seconds(0));
         break;
     default:
-        co_await visitor.send("not even the end of a li");
+        co_await guest.send("not even the end of a li");
         break;
     }
 }
 
-/// Reads until so many have left.
-task<> see_off(client& host, int visitors) {
-    for (int left = 0; left < visitors;) {
+/// Reads until `guests` clients have left.
+task<> wait_until_left(client& host, int guests) {
+    for (int left = 0; left < guests;) {
         const std::string line = co_await host.line();
         left += line.starts_with("* ") && line.ends_with(" left") ? 1 : 0;
     }
 }
 
-task<> receive_crowd(const server& room, client& host, unsigned seed) {
-    constexpr int visitors = 200;
+task<> run_crowd(const server& room, client& host, unsigned seed) {
+    constexpr int guests = 200;
     std::mt19937 random(seed);
     auto crowd = [&](coracle::task_group& jobs) -> task<> {
-        for (int i = 0; i < visitors; ++i)
-            jobs.start(visit(room, i, static_cast<unsigned>(random())));
-        co_await see_off(host, visitors);
+        for (int i = 0; i < guests; ++i)
+            jobs.start(connect_and_leave(room, i, static_cast<unsigned>(random())));
+        co_await wait_until_left(host, guests);
     };
     co_await coracle::with_task_group(crowd);
 }
@@ -74,7 +74,7 @@ TEST_CASE("chat: two hundred come and go in every way, and nothing is left of th
         const std::size_t descriptors_before = open_descriptors().size();
         for (const unsigned seed : {1U, 2U, 3U}) {
             CAPTURE(seed);
-            co_await receive_crowd(room, host, seed);
+            co_await run_crowd(room, host, seed);
             co_await host.say("/who");
             co_await host.expect("* here: host");
             CHECK(room.here().size() == 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How sessions end: by the client, by its silence or slowness, by a limit, and by the server.
+// How sessions end: by the client, a time-out, a full outbox, a limit, or the server.
 #include "chat_client.hpp"
 
 #include <array>
@@ -16,14 +16,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Resets the connection, as a process does that dies with unread input.
+/// Closes with a reset, as the kernel does for a process that dies with unread input.
 void reset(client& gone) {
     gone.stream().set_linger(0s);
     gone.stream().close();
 }
 
-/// Says lines that `listener` hears one by one, so that it is never behind, until `enough` bytes
-/// were said or somebody left. The last line that the listener heard.
+/// Sends lines, each of which `listener` reads before the next one, until `enough` bytes are sent
+/// or a member has left. Returns the last line that the listener read.
 task<std::string> talk(client& speaker, client& listener, std::size_t enough) {
     const std::string text(4000, 'x');
     std::string heard;
@@ -47,13 +47,13 @@ task<> serve_backlog(limits allowed, Body body) {
     co_await finish_in_time(coracle::with_task_group(both));
 }
 
-/// Runs `body(server&, clients&)` beside a server that finds all the clients there when it begins.
+/// Runs `body(server&, clients&)` beside a server whose backlog holds all clients when it starts.
 template <std::size_t Count, class Body>
 void with_backlog(const limits& allowed, Body body) {
     coracle::run(serve_backlog<Count>(allowed, std::move(body)));
 }
 
-/// How many iterations the loop has gone through when `done` is true.
+/// Returns how many iterations of the loop it takes until `done()`.
 template <class Done>
 task<int> iterations_until(Done done) {
     int iterations = 0;

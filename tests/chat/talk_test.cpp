@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What clients say and are told, and how lines are read.
+// Messages, commands and lines.
 #include "chat_client.hpp"
 
 #include <random>

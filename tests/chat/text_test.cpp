@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What may be a name, and what may be shown on another one's terminal.
+// Valid names, and text that is safe to show on a terminal.
 #include <doctest/doctest.h>
 #include <string>
 #include <string_view>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The chat server as a program: what it prints, its signals and its exit codes. What happens within
-// it is tested in tests/chat.
+// The chat server as a program: its output, signals and exit codes. The server itself is tested in
+// tests/chat.
 #include "program.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ void join(blocking_connection& client, const std::string& name) {
     CHECK(client.line().ends_with(" is now " + name));
 }
 
-/// Reads until this line has come.
+/// Reads lines until `wanted`.
 void skip_to(blocking_connection& client, std::string_view wanted) {
     std::string line;
     do {
@@ -37,8 +37,8 @@ void skip_to(blocking_connection& client, std::string_view wanted) {
     } while (line != wanted);
 }
 
-/// Says a megabyte, which is more than sockets hold, to a client that does not read, while another
-/// one confirms each line. So the server cannot be rid of its lines for `slow` whatever the time.
+/// Sends a megabyte, which is more than socket buffers hold, while `listener` reads each line. A
+/// third client, which does not read, then has a full outbox, however fast the machine is.
 void overwhelm_the_silent(blocking_connection& speaker, blocking_connection& listener) {
     const std::string text(4000, 'x');
     for (int said = 0; said < 250; ++said) {
