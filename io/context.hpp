@@ -51,6 +51,11 @@ public:
         return loop_.run(std::move(main));
     }
 
+    template <awaitable Main>
+    await_result_t<Main> run(Main main) {
+        return run(detail::as_task(std::move(main)));
+    }
+
     /// The context of this thread; it is an error, which stops the program, to ask where none is.
     [[nodiscard]] static context& current();
 
@@ -109,6 +114,11 @@ template <class T>
 T run(task<T> main, const context_options& options = {}) {
     context here(options);
     return here.run(std::move(main));
+}
+
+template <awaitable Main>
+await_result_t<Main> run(Main main, const context_options& options = {}) {
+    return run(detail::as_task(std::move(main)), options);
 }
 
 /// Whether a backend works here and now, and if not, why.

@@ -25,7 +25,7 @@ public:
     template <std::derived_from<detail::promise_base> Promise>
     [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
         detail::promise_base& frame = awaiting.promise();
-        cancelled_ = frame.owner->cancelled();
+        cancelled_ = frame.owner->refuses(frame);
         if (!cancelled_)
             lease_ = pool_->try_lease(where());
         if (cancelled_ || lease_)

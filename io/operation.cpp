@@ -16,7 +16,7 @@ bool operation::submit(detail::promise_base& frame) noexcept {
     backend* const kernel = backend::current();
     if (!kernel)
         detail::fatal("an operation was awaited outside of coracle::run");
-    if (frame.owner->cancelled()) {
+    if (frame.owner->refuses(frame)) {
         failure_ = detail::cancelled_code();
     } else if (!target_ || !target_->open()) {
         failure_ = std::make_error_code(std::errc::bad_file_descriptor);
@@ -35,6 +35,11 @@ void operation::interrupt() noexcept {
         return;
     interrupted_ = true;
     target_->owner->stop(*this);
+}
+
+void operation::fail_unless_cancelled() noexcept {
+    if (failure_.code() == detail::cancelled_code())
+        failure_ = std::make_error_code(std::errc::operation_canceled);
 }
 
 void operation::describe(detail::awaiter_notes& notes) const {
@@ -140,7 +145,7 @@ accept_operation::accept_operation(const detail::descriptor_ref& from, creation_
 }
 
 result<socket> accept_operation::await_result() {
-    end();
+    end_operation();
     if (failure())
         return failure();
     return socket(static_cast<native_handle>(done_), *target().opened_by, where_);

@@ -114,16 +114,24 @@ protected:
         failure_ = error;
     }
 
+    /// Ends the wait. What has ended without its job being cancelled, because its socket was
+    /// closed, is no cancellation: it fails with what the system calls so.
+    void end_operation() noexcept {
+        if (failure_ && waiter() && !waiter()->cancelled()) [[unlikely]]
+            fail_unless_cancelled();
+        end();
+    }
+
     /// Ends the wait and tells how it went, with the number of bytes or without.
     [[nodiscard]] result<std::size_t> end_with_count() noexcept {
-        end();
+        end_operation();
         if (failure_)
             return failure_;
         return static_cast<std::size_t>(done_);
     }
 
     [[nodiscard]] result<void> end_with_nothing() noexcept {
-        end();
+        end_operation();
         return failure_;
     }
 
@@ -135,6 +143,7 @@ protected:
 private:
     [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
     void note_written(std::int64_t count) noexcept;
+    void fail_unless_cancelled() noexcept;
 
     detail::descriptor_ref target_;
     detail::failure failure_;

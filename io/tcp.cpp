@@ -77,7 +77,7 @@ task<tcp_stream> connect_from(std::optional<address> local, address peer, creati
         opened.state()->opened_by->bind(opened.handle(), *local);
     const result<void> connected = co_await as_result(connect_operation(opened.state(), peer));
     if (!connected)
-        throw std::system_error(connected.error(), "cannot connect to " + to_string(peer));
+        detail::throw_error(connected.error(), "cannot connect to " + to_string(peer));
     co_return tcp_stream(std::move(opened));
 }
 
@@ -93,9 +93,10 @@ task<tcp_stream> accept_from(detail::descriptor_ref listening, creation_site whe
                                     accepted.error().message()));
             co_await sleep_for(starved_pause);
             if (!listening->open()) // closed during the pause, not before: as if in the kernel
-                throw std::system_error(detail::cancelled_code(), "accept");
+                throw std::system_error(std::make_error_code(std::errc::operation_canceled),
+                                        "accept");
         } else if (!is_lost_connection(accepted.error())) {
-            throw std::system_error(accepted.error(), "accept");
+            detail::throw_error(accepted.error(), "accept");
         }
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// awaitable: what can be awaited, what it gives, and the two general ways to wrap it: `as_task`,
-// for those who run it as a job of its own, and `as_result`, for errors without exceptions.
+// awaitable: the two general ways to wrap what can be awaited: `as_task`, for those who run it as a
+// job of its own, and `as_result`, for errors without exceptions.
 #pragma once
 
+#include "await_traits.hpp"
 #include "result.hpp"
 #include "task.hpp"
 #include <concepts>
@@ -14,32 +15,6 @@
 #include <utility>
 
 namespace coracle {
-
-namespace detail {
-
-template <class Awaitable>
-[[nodiscard]] decltype(auto) awaiter_of(Awaitable&& awaited) {
-    if constexpr (requires { std::forward<Awaitable>(awaited).operator co_await(); })
-        return std::forward<Awaitable>(awaited).operator co_await();
-    else
-        return std::forward<Awaitable>(awaited);
-}
-
-template <class Awaitable>
-using awaiter_t = std::remove_reference_t<decltype(awaiter_of(std::declval<Awaitable>()))>;
-
-} // namespace detail
-
-/// Can be awaited as an rvalue: a task, an operation, an awaiter of any kind.
-template <class Type>
-concept awaitable = std::move_constructible<Type> && requires(detail::awaiter_t<Type>& awaiter) {
-    { awaiter.await_ready() } -> std::convertible_to<bool>;
-    awaiter.await_resume();
-};
-
-/// What awaiting `Awaitable` gives.
-template <class Awaitable>
-using await_result_t = decltype(std::declval<detail::awaiter_t<Awaitable>&>().await_resume());
 
 namespace detail {
 
@@ -58,11 +33,6 @@ concept task_function = std::invocable<Function, Arguments...> &&
 
 namespace detail {
 
-/// A reference as an object, for what can hold objects only; any other type unchanged.
-template <class T>
-using object_of = std::conditional_t<std::is_reference_v<T>,
-                                     std::reference_wrapper<std::remove_reference_t<T>>, T>;
-
 template <class T>
 [[nodiscard]] task<T> as_task(task<T> already) noexcept {
     return already;
@@ -73,52 +43,76 @@ task<await_result_t<Awaitable>> as_task(Awaitable awaited) {
     co_return co_await std::move(awaited);
 }
 
-/// An awaiter that gives its result instead of throwing its error.
-template <fallible Leaf>
-class [[nodiscard]] result_of final {
+/// Keeps an awaitable together with its awaiter.
+template <class Awaitable>
+class owned_awaiter {
 public:
-    explicit result_of(Leaf&& idle) : awaiter_(std::move(idle)) {}
+    explicit owned_awaiter(Awaitable&& awaited)
+        : awaitable_(std::move(awaited)), awaiter_(awaiter_of(std::move(awaitable_))) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return awaiter_.await_ready(); }
+    owned_awaiter(const owned_awaiter&) = delete;
+    owned_awaiter& operator=(const owned_awaiter&) = delete;
+
+    [[nodiscard]] awaiter_t<Awaitable>& get() noexcept { return awaiter_; }
+
+private:
+    Awaitable awaitable_;
+    decltype(awaiter_of(std::declval<Awaitable>())) awaiter_; // a reference, or an object
+};
+
+/// What awaits an awaitable and gives its result instead of throwing its error.
+template <class Awaitable>
+class result_awaiter {
+public:
+    explicit result_awaiter(Awaitable&& awaited) : awaited_(std::move(awaited)) {}
+
+    [[nodiscard]] bool await_ready() { return awaited_.get().await_ready(); }
 
     template <std::derived_from<promise_base> Promise>
     auto await_suspend(std::coroutine_handle<Promise> awaiting) {
-        return awaiter_.await_suspend(awaiting);
+        return awaited_.get().await_suspend(awaiting);
     }
 
-    auto await_resume() { return await_result(); }
+    auto await_resume() { return awaited_.get().await_result(); }
 
-    [[nodiscard]] auto await_result() { return awaiter_.await_result(); }
+    [[nodiscard]] auto await_result() { return awaited_.get().await_result(); }
 
 private:
-    Leaf awaiter_;
+    owned_awaiter<Awaitable> awaited_;
+};
+
+/// What as_result returns.
+template <class Awaitable>
+class [[nodiscard]] result_of {
+public:
+    explicit result_of(Awaitable&& awaited) : awaited_(std::move(awaited)) {}
+
+    [[nodiscard]] result_awaiter<Awaitable> operator co_await() && {
+        return result_awaiter<Awaitable>(std::move(awaited_));
+    }
+
+private:
+    Awaitable awaited_;
 };
 
 } // namespace detail
 
+/// Reports its end as a result<T> too: tasks, operations and everything else of this library.
+template <class Type>
+concept fallible =
+    awaitable<Type> && requires(detail::awaiter_t<Type>& awaiter) { awaiter.await_result(); };
+
 /// Awaits without throwing: `result<std::size_t> n = co_await as_result(peer.read(buffer));`
 ///
-/// Only std::system_error becomes a result; any other exception of a task passes through. Of a task
-/// that gives a reference it is a result of a std::reference_wrapper.
-template <fallible Leaf>
-[[nodiscard]] detail::result_of<Leaf> as_result(Leaf idle) {
-    return detail::result_of<Leaf>(std::move(idle));
-}
-
-template <class T>
-task<result<detail::object_of<T>>> as_result(task<T> awaited) {
-    try {
-        if constexpr (std::is_void_v<T>) {
-            co_await std::move(awaited);
-            co_return result<void>();
-        } else if constexpr (std::is_reference_v<T>) {
-            co_return std::ref(co_await std::move(awaited));
-        } else {
-            co_return co_await std::move(awaited);
-        }
-    } catch (const std::system_error& error) {
-        co_return error.code();
-    }
+/// Only std::system_error and cancellation become a result; any other exception passes through. Of
+/// an awaitable that gives a reference it is a result of a std::reference_wrapper.
+template <awaitable Awaitable>
+[[nodiscard]] auto as_result(Awaitable awaited) {
+    if constexpr (fallible<Awaitable>)
+        return detail::result_of<Awaitable>(std::move(awaited));
+    else
+        return detail::result_of<task<await_result_t<Awaitable>>>(
+            detail::as_task(std::move(awaited)));
 }
 
 } // namespace coracle

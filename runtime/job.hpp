@@ -3,13 +3,29 @@
 // job: one line of concurrent execution, the chain of frames that wait on each other.
 //
 // Invariants. Every promise in the chain points to its job. A job is running, or in the ready
-// queue, or waits on exactly one awaiter. An awaiter ends its wait by `wake`, once; nothing else
-// resumes a waiting job. Cancelling sets a flag that stays (each later wait ends at once) and asks
-// the pending awaiter; the awaiter still ends by `wake`, when nothing outside can touch it any
-// more.
+// queue, or waits on exactly one awaiter. An awaiter ends its wait by `wake`, once; nothing
+// else resumes a waiting job.
+//
+// The rule of cancellation.
+//
+// 1. A job is cancelled for good, and for one reason. Whatever it waits for is asked to end, and
+//    the jobs below it are cancelled too.
+// 2. An await that had begun before ends when what it waits for has ended: with cancellation, or
+//    with its value or error if that came first.
+// 3. An await that begins afterwards ends with cancellation and does nothing else: no operation is
+//    submitted, no task is entered. It does not matter what is awaited: an operation, a task,
+//    yield, check_cancelled or an awaitable of another library. The job resumes through the ready
+//    queue, so a loop that goes on regardless does not keep others from running.
+// 4. Exceptions: `shielded` runs what it is given, and waiting for child jobs goes on until they
+//    have ended.
+// 5. To end with cancellation is to throw `cancelled`, or with as_result to give
+//    std::errc::operation_canceled.
+// 6. A job started in a cancelled group is cancelled from the start, and the next await of the job
+//    that started it ends with cancellation. Only that one, unless this job is cancelled itself.
 #pragma once
 
 #include "../memory/frame_allocator.hpp"
+#include "cancelled.hpp"
 #include "diagnostics/creation_site.hpp"
 #include "driver.hpp"
 #include <coroutine>
@@ -94,6 +110,9 @@ namespace detail {
 inline constinit thread_local int inline_budget = 0;
 inline constexpr int inline_budget_full = 64;
 
+/// What makes the next step of the running job go through the ready queue.
+inline constexpr int inline_budget_spent = 1;
+
 /// The part that every promise has. It is aligned so that its frame's address follows from its own
 /// whatever the derived promise holds: see `handle_of`.
 class alignas(16) promise_base {
@@ -148,22 +167,21 @@ private:
     const char* text_;
 };
 
-class job {
+class job : detail::job_name {
 public:
     job(const job&) = delete;
     job& operator=(const job&) = delete;
 
-    /// Cancels this job and the jobs below it, from now on: what it waits for is asked to end, and
-    /// each later wait ends at once with operation_canceled. On the job's own thread only.
-    void cancel() noexcept {
-        if (cancelled_)
-            return;
-        cancelled_ = true;
-        if (awaiter_)
-            awaiter_->interrupt();
-    }
+    /// Cancels this job and the jobs below it, by the rule above. A second time changes nothing.
+    /// On the job's own thread only.
+    void cancel(cancel_reason why = cancel_reason::requested) noexcept;
 
-    [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+    [[nodiscard]] bool cancelled() const noexcept { return reason_ != cancel_reason::none; }
+
+    [[nodiscard]] coracle::cancel_reason cancel_reason() const noexcept { return reason_; }
+
+    /// The job that runs on this thread; null while none does.
+    [[nodiscard]] static job* current() noexcept { return static_cast<job*>(detail::present_job); }
 
     /// What this job waits for; null while it runs or is ready.
     [[nodiscard]] const awaiter* pending() const noexcept { return awaiter_; }
@@ -181,8 +199,8 @@ public:
 
     /// The name that it was given, or else its root function. Empty where nothing is recorded.
     [[nodiscard]] const char* name() const noexcept {
-        const char* const text = name_.text.get();
-        return text ? text : "";
+        const char* const given = text.get();
+        return given ? given : "";
     }
 
     /// The job that waits for this one; null for that of the task given to `run`.
@@ -190,18 +208,34 @@ public:
 
     // The rest is for awaiters, promises and the loop.
 
-    void set_name(job_label name) noexcept { name_.text = name.text(); }
+    void set_name(job_label name) noexcept { text = name.text(); }
+
+    /// Whether an await that `frame` begins now is to end with cancellation. Every awaiter asks
+    /// this once, before it does anything.
+    [[nodiscard]] bool refuses(const detail::promise_base& frame) noexcept {
+        return refusing_ && refuse(frame);
+    }
+
+    /// The next await ends with cancellation, and then no other.
+    void refuse_next() noexcept;
+
+    /// The steps that the job may take when it is resumed by the loop: see `inline_budget`.
+    [[nodiscard]] int inline_budget() const noexcept {
+        return refusing_ ? detail::inline_budget_spent : detail::inline_budget_full;
+    }
 
     /// Called after the function that is its root, unless it has a name.
     void name_after(const detail::promise_base& root) noexcept {
-        if (detail::inspectable && !name_.text.get())
-            name_.text = root.where.get().function_name();
+        if (detail::inspectable && !text.get())
+            text = root.where.get().function_name();
     }
 
     /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.
     [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
         awaiter_ = nullptr;
         note_present();
+        if (refusing_)
+            detail::inline_budget = detail::inline_budget_spent;
         return resume_or_yield(*std::exchange(frame_, nullptr));
     }
 
@@ -246,19 +280,19 @@ private:
     friend class awaiter;
     friend class ready_queue;
 
-    /// From now on what is made is made by this job.
-    void note_present() noexcept {
-        if (detail::inspectable)
-            detail::present_job = &name_;
-    }
+    void note_present() noexcept { detail::present_job = this; }
+
+    /// Counts an await that is refused, and warns of a job that does not end. Returns true.
+    bool refuse(const detail::promise_base& frame) noexcept;
 
     ready_queue* ready_; // of the loop that this job belongs to
     job* next_ready_ = nullptr;
     detail::promise_base* frame_ = nullptr; // what to resume when ready
     awaiter* awaiter_ = nullptr;
     [[no_unique_address]] detail::recorded<time_point> started_ = detail::iteration_time;
-    [[no_unique_address]] detail::job_name name_;
-    bool cancelled_ = false;
+    std::uint32_t refusals_ = 0; // awaits since it was cancelled
+    coracle::cancel_reason reason_ = cancel_reason::none;
+    bool refusing_ = false; // the next await ends with cancellation
 };
 
 /// Names the job that calls this, as `task_group::start` can do from outside.

@@ -42,7 +42,7 @@ void loop::run_jobs() noexcept {
         job* const next = ready_.pop();
         if (!next)
             break;
-        detail::inline_budget = detail::inline_budget_full;
+        detail::inline_budget = next->inline_budget();
         next->resumption().resume();
     }
     detail::present_job = nullptr;

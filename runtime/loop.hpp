@@ -7,12 +7,15 @@
 // expired. Frames are resumed here and nowhere else.
 #pragma once
 
+#include "awaitable.hpp"
+#include "diagnostics/failed_job.hpp"
 #include "driver.hpp"
 #include "job.hpp"
 #include "task.hpp"
 #include "threads/loop_handle.hpp"
 #include "timer_wheel.hpp"
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -30,9 +33,16 @@ public:
     /// none does: everything that awaits needs one.
     [[nodiscard]] static loop& current();
 
-    /// Runs `main` and everything that it starts to the end, and returns or throws its result.
+    /// Runs `main` and everything that it starts to the end, and returns or throws its result. A
+    /// `cancelled` that nobody has caught is thrown as std::system_error with operation_canceled,
+    /// since outside of jobs nothing is cancelled.
     template <class T>
     T run(task<T> main);
+
+    template <awaitable Main>
+    await_result_t<Main> run(Main main) {
+        return run(detail::as_task(std::move(main)));
+    }
 
     /// A way to reach this loop from other threads.
     [[nodiscard]] loop_handle handle() const noexcept { return loop_handle(remote_queue_); }
@@ -123,7 +133,12 @@ T loop::run(task<T> main) {
     // Not asked once more after the end: with nothing left to wake it, the driver would sleep.
     for (run_jobs(); !job.ended(); run_jobs())
         collect();
-    return root.take();
+    detail::warn_of_end(root.failure());
+    try {
+        return root.take();
+    } catch (const cancelled&) {
+        throw std::system_error(std::make_error_code(std::errc::operation_canceled));
+    }
 }
 
 } // namespace coracle

@@ -4,6 +4,8 @@
 // `co_await as_result(...)` needs: errors without exceptions.
 #pragma once
 
+#include "cancelled.hpp"
+#include <functional>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -56,7 +58,8 @@ public:
     /// Why there is no value; an empty code if there is one.
     [[nodiscard]] std::error_code error() const noexcept { return failure_.code(); }
 
-    /// The value; throws std::system_error with the error if there is none.
+    /// The value. If there is none it throws: `cancelled` if the await was cancelled, else
+    /// std::system_error with the error.
     [[nodiscard]] T& value() & { return throw_if_error(), *value_; }
 
     [[nodiscard]] const T& value() const& { return throw_if_error(), *value_; }
@@ -87,7 +90,7 @@ public:
 private:
     void throw_if_error() const {
         if (!value_)
-            throw std::system_error(failure_.code());
+            detail::throw_error(failure_.code());
     }
 
     std::optional<T> value_;
@@ -113,18 +116,47 @@ public:
 
     void value() const {
         if (failure_)
-            throw std::system_error(failure_.code());
+            detail::throw_error(failure_.code());
     }
 
 private:
     detail::failure failure_;
 };
 
-/// Reports its end as a result<T> too: what operations and other awaiters do.
-template <class Type>
-concept fallible = requires(Type& awaited) { awaited.await_result(); };
-
 namespace detail {
+
+/// A reference as an object, for what can hold objects only; any other type unchanged.
+template <class T>
+using object_of = std::conditional_t<std::is_reference_v<T>,
+                                     std::reference_wrapper<std::remove_reference_t<T>>, T>;
+
+/// What `function` returns, or the code of the std::system_error or `cancelled` that it throws.
+template <class Function>
+[[nodiscard]] result<object_of<std::invoke_result_t<Function&>>> result_from(Function function) {
+    try {
+        if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
+            function();
+            return {};
+        } else {
+            return result<object_of<std::invoke_result_t<Function&>>>(function());
+        }
+    } catch (const cancelled&) {
+        return cancelled_code();
+    } catch (const std::system_error& error) {
+        return error.code();
+    }
+}
+
+/// What a result holds, or its error as an exception.
+template <class T>
+T value_of_result(result<object_of<T>>&& from) {
+    if constexpr (std::is_void_v<T>)
+        from.value();
+    else if constexpr (std::is_reference_v<T>)
+        return from.value().get();
+    else
+        return std::move(from).value();
+}
 
 /// A value that is not there yet, whatever its type: an object, a reference, or nothing.
 template <class T>
@@ -157,10 +189,6 @@ class stored<void> {
 public:
     void take() const noexcept {}
 };
-
-[[nodiscard]] inline std::error_code cancelled_code() noexcept {
-    return std::make_error_code(std::errc::operation_canceled);
-}
 
 } // namespace detail
 

@@ -4,7 +4,6 @@
 #include "../memory/fatal.hpp"
 #include "diagnostics/inspect.hpp"
 #include <fmt/format.h>
-#include <system_error>
 
 namespace coracle::detail {
 
@@ -27,15 +26,16 @@ void scope::adopt(child& added) noexcept {
     if (first_)
         first_->previous_ = &added;
     first_ = &added;
-    if (children_cancelled_)
-        added.cancel();
+    if (children_cancelled())
+        added.cancel(reason_);
 }
 
-void scope::cancel_children() noexcept {
-    children_cancelled_ = true;
+void scope::cancel_children(cancel_reason why) noexcept {
+    if (!children_cancelled())
+        reason_ = why;
     // Cancelling never resumes a job, so the list stays as it is meanwhile.
     for (child* each = first_; each; each = each->next_)
-        each->cancel();
+        each->cancel(why);
 }
 
 std::coroutine_handle<> scope::retire(child& gone) noexcept {
@@ -54,34 +54,30 @@ void scope::describe(awaiter_notes& notes) const {
         notes.children.push_back(each);
 }
 
-bool is_cancellation(const std::exception_ptr& failure) noexcept {
-    try {
-        std::rethrow_exception(failure);
-    } catch (const std::system_error& error) {
-        return error.code() == std::errc::operation_canceled;
-    } catch (...) {
-        return false;
-    }
-}
-
-void failing_scope::note(const std::exception_ptr& failure) noexcept {
+void failing_scope::ended(child& gone) noexcept {
+    const std::exception_ptr& failure = gone.failure();
     if (!failure)
         return;
     if (children_cancelled() && is_cancellation(failure)) {
         cancellation_seen_ = true;
+    } else if (gone.failure_reported_) {
+        warn_of_failure("a job failed", site_of(failure, gone.site()), failure);
     } else if (first_failure_) {
-        lost_.add(failure);
+        lost_.add(failure, site_of(failure, gone.site()));
     } else {
         first_failure_ = failure;
-        cancel_children();
+        first_site_ = site_of(failure, gone.site());
+        cancel_children(cancel_reason::sibling_failed);
     }
 }
 
 void failing_scope::rethrow() const {
-    if (first_failure_)
+    if (first_failure_) {
+        remember_failure(first_failure_, first_site_);
         std::rethrow_exception(first_failure_);
+    }
     if (cancellation_seen_ && !absorbing_)
-        throw std::system_error(cancelled_code());
+        throw cancelled();
 }
 
 } // namespace coracle::detail

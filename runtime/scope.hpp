@@ -7,7 +7,7 @@
 // destroyed with children stops the program. Cancelling the waiting job cancels the children.
 #pragma once
 
-#include "diagnostics/warning.hpp"
+#include "diagnostics/failed_job.hpp"
 #include "job.hpp"
 #include "loop.hpp"
 #include "task.hpp"
@@ -15,6 +15,7 @@
 
 namespace coracle::detail {
 
+class failing_scope;
 class scope;
 
 /// A job below a scope. Whoever derives from it holds the task that is its root.
@@ -25,7 +26,13 @@ public:
     [[nodiscard]] const job* parent() const noexcept final;
 
     /// The exception with which the root has ended, or null.
-    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return *failure_; }
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return root_->failure; }
+
+    /// The job's name, and where its root awaited last.
+    [[nodiscard]] failure_site site() const noexcept { return {name(), root_->where.get()}; }
+
+    /// Its failure becomes a warning, and does not fail the scope.
+    void report_failure() noexcept { failure_reported_ = true; }
 
 protected:
     child() : job(loop::current().ready()) {}
@@ -38,16 +45,18 @@ protected:
     template <class T>
     void begin(task<T>& root) noexcept {
         root.start(*this);
-        failure_ = &root.failure();
+        root_ = &root.promise();
     }
 
 private:
     friend class scope;
+    friend class failing_scope;
 
     scope* scope_ = nullptr;
     child* next_ = nullptr;
     child* previous_ = nullptr;
-    const std::exception_ptr* failure_ = nullptr;
+    const task_promise_base* root_ = nullptr;
+    bool failure_reported_ = false;
 };
 
 /// A child that keeps its result until it is fetched.
@@ -75,10 +84,7 @@ public:
 
         template <std::derived_from<promise_base> Promise>
         void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-            promise_base& frame = awaiting.promise();
-            scope_->awaiter::begin(frame);
-            if (frame.owner->cancelled())
-                scope_->interrupt();
+            scope_->begin_join(awaiting.promise());
         }
 
         void await_resume() const noexcept { scope_->end(); }
@@ -92,8 +98,21 @@ public:
 
     [[nodiscard]] join_operation join() noexcept { return join_operation(*this); }
 
-    /// The waiting job has been cancelled.
-    void interrupt() noexcept override { cancel_children(); }
+    /// Begins to wait for the end of the children; there is one at least. A job that is cancelled
+    /// waits all the same: children are not left behind.
+    void begin_join(promise_base& frame) noexcept {
+        begin(frame);
+        if (frame.owner->cancelled())
+            interrupt();
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return !first_; }
+
+    /// The waiting frame has been resumed.
+    void end_join() noexcept { end(); }
+
+    /// The waiting job has been cancelled, and so are the children.
+    void interrupt() noexcept override { cancel_children(waiter()->cancel_reason()); }
 
     void describe(awaiter_notes& notes) const override;
 
@@ -106,11 +125,11 @@ protected:
     void adopt(child& added) noexcept;
 
     /// Cancels all children, those of the future too.
-    void cancel_children() noexcept;
+    void cancel_children(cancel_reason why) noexcept;
 
-    [[nodiscard]] bool children_cancelled() const noexcept { return children_cancelled_; }
-
-    [[nodiscard]] bool empty() const noexcept { return !first_; }
+    [[nodiscard]] bool children_cancelled() const noexcept {
+        return reason_ != cancel_reason::none;
+    }
 
     /// A child has ended, and is no longer among the children.
     virtual void ended(child& gone) noexcept = 0;
@@ -121,11 +140,8 @@ private:
     [[nodiscard]] std::coroutine_handle<> retire(child& gone) noexcept;
 
     child* first_ = nullptr;
-    bool children_cancelled_ = false;
+    cancel_reason reason_ = cancel_reason::none; // why the children were cancelled
 };
-
-/// Whether this is what a cancelled wait throws.
-[[nodiscard]] bool is_cancellation(const std::exception_ptr& failure) noexcept;
 
 /// A scope that fails with its first failing child, which cancels the others.
 class failing_scope : public scope {
@@ -139,21 +155,20 @@ public:
     }
 
     /// Once joined: throws the exception of the first child that failed, if one did; else
-    /// operation_canceled, if a child ended because the waiting job was cancelled.
+    /// `cancelled`, if a child ended because the waiting job was cancelled.
     void rethrow() const;
 
 protected:
-    void ended(child& gone) noexcept final { note(gone.failure()); }
-
-    /// Keeps the first failure and cancels the others; a later one that nobody asked for is lost,
-    /// which does not go unsaid. Whoever fails because it was cancelled does as it was told.
-    void note(const std::exception_ptr& failure) noexcept;
+    /// Keeps the first failure and cancels the others; a later one becomes a warning. To end with
+    /// cancellation after being cancelled is no failure.
+    void ended(child& gone) noexcept final;
 
     /// From now on children that end because they are cancelled have done what was wanted.
     void absorb_cancellation() noexcept { absorbing_ = true; }
 
 private:
     std::exception_ptr first_failure_;
+    failure_site first_site_;
     lost_failures lost_{"a second failure, after the one that is thrown"};
     bool cancellation_seen_ = false; // some child ended because it was cancelled
     bool absorbing_ = false;         // and that is no failure

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// sleep_for, sleep_until and yield: giving way, for a time or for a turn.
+// sleep_for, sleep_until and yield: yielding, for a time or for an iteration of the loop.
 #pragma once
 
 #include "loop.hpp"
@@ -46,7 +46,7 @@ public:
     template <std::derived_from<detail::promise_base> Promise>
     [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         detail::promise_base& frame = awaiting.promise();
-        cancelled_ = frame.owner->cancelled();
+        cancelled_ = frame.owner->refuses(frame);
         if (cancelled_)
             return frame.owner->should_yield(frame);
         loop::current().timer_wheel().add(*this, deadline_);
@@ -95,19 +95,19 @@ public:
 
     template <std::derived_from<detail::promise_base> Promise>
     void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-        detail::promise_base& frame = awaiting.promise();
-        job_ = frame.owner;
-        job_->schedule(frame);
+        frame_ = &awaiting.promise();
+        frame_->owner->schedule(*frame_);
     }
 
     void await_resume() const { await_result().value(); }
 
     [[nodiscard]] result<void> await_result() const noexcept {
-        return job_->cancelled() ? result<void>(detail::cancelled_code()) : result<void>();
+        return frame_->owner->refuses(*frame_) ? result<void>(detail::cancelled_code())
+                                               : result<void>();
     }
 
 private:
-    job* job_ = nullptr;
+    detail::promise_base* frame_ = nullptr;
 };
 
 /// Lets every job that is ready run first.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "../memory/fatal.hpp"
+#include "await_traits.hpp"
 #include "job.hpp"
 #include "result.hpp"
 #include <concepts>
@@ -55,20 +56,28 @@ public:
 
     /// Notes where this frame awaits, then lets the awaitable be what it is.
     template <class Awaitable>
-    [[nodiscard]] Awaitable&&
+    [[nodiscard]] std::remove_reference_t<Awaitable>&&
     await_transform(Awaitable&& awaited,
                     std::source_location at = std::source_location::current()) noexcept {
+        static_assert(!std::is_lvalue_reference_v<Awaitable>,
+                      "a task or operation is awaited once: write co_await std::move(x), or await "
+                      "what the call returns: co_await stream.read(buffer)");
         where = at;
-        return static_cast<Awaitable&&>(awaited);
+        return static_cast<std::remove_reference_t<Awaitable>&&>(awaited);
     }
-
-    /// An operation is awaited once: a second time, it would give what came of the first. Hence of
-    /// an rvalue only: `co_await peer.read(buffer)`, or `co_await std::move(prepared)`.
-    template <fallible Leaf>
-    void await_transform(Leaf& move_it_or_await_a_temporary) = delete;
 
     std::exception_ptr failure;
 };
+
+/// The slow path of `enter`: the budget is spent, or the job is cancelled.
+[[nodiscard]] std::coroutine_handle<> enter_slowly(task_promise_base& child) noexcept;
+
+/// Begins the await of `child`. Returns the frame to resume next.
+[[nodiscard]] inline std::coroutine_handle<> enter(task_promise_base& child) noexcept {
+    if (--inline_budget > 0) [[likely]]
+        return handle_of(child);
+    return enter_slowly(child);
+}
 
 template <class T>
 class task_promise final : public task_promise_base {
@@ -130,13 +139,20 @@ public:
     [[nodiscard]] std::coroutine_handle<>
     await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
         promise_base& parent = awaiting.promise();
-        promise_base& child = awaited_.promise();
+        task_promise<T>& child = awaited_.promise();
         child.continuation = &parent;
         child.owner = parent.owner;
-        return parent.owner->resume_or_yield(child);
+        return enter(child);
     }
 
     T await_resume() { return awaited_.promise().take(); }
+
+    [[nodiscard]] result<object_of<T>> await_result() {
+        task_promise<T>& child = awaited_.promise();
+        if (child.failure && child.failure == cancelled_exception()) // it was not entered
+            return cancelled_code();
+        return result_from([&child]() -> T { return child.take(); });
+    }
 
 private:
     handle awaited_;
@@ -181,6 +197,10 @@ public:
     /// The exception with which a task that is done has ended, or null.
     [[nodiscard]] const std::exception_ptr& failure() const noexcept {
         return frame_.promise().failure;
+    }
+
+    [[nodiscard]] const detail::task_promise_base& promise() const noexcept {
+        return frame_.promise();
     }
 
     /// The result of a task that is done, or its exception.

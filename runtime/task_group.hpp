@@ -2,7 +2,7 @@
 //
 // task_group: jobs that are started at any time and all end before the scope that holds them.
 //
-//     co_await with_task_group([&](task_group& sessions) -> task<> {
+//     co_await with_task_group(on_failure::report, [&](task_group& sessions) -> task<> {
 //         for (;;)
 //             sessions.start(echo(co_await listener.accept()));
 //     });
@@ -16,6 +16,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <system_error>
 #include <tuple>
@@ -25,6 +26,12 @@
 namespace coracle {
 
 class task_group;
+
+/// What the failure of a job does to its group.
+enum class on_failure : std::uint8_t {
+    cancel, // it cancels the others, and with_task_group throws it: jobs that need each other
+    report, // it becomes a warning that names the job, and the others go on: a server's sessions
+};
 
 namespace detail {
 
@@ -95,21 +102,26 @@ class task_group final : detail::failing_scope {
 public:
     class wait_operation;
 
-    /// Starts a job that runs `root` from the next iteration on. Its result is dropped; if it
-    /// throws, the whole group is cancelled and `with_task_group` throws that exception.
+    /// Starts a job that runs `root`, a task or anything else that can be awaited, from the next
+    /// iteration on. Its result is dropped; what its failure does is the group's policy,
+    /// `on_failure`. In a cancelled group the job is cancelled from the start, and so is the next
+    /// await of the caller: a loop that goes on starting jobs comes to an end.
     ///
     /// owns     the task, but not what it refers to: of a lambda that captures give the lambda
     ///          itself, `start(lambda)`, and not the task that calling it makes
-    template <class T>
-    void start(task<T> root) {
-        launch(new detail::task_child<T>(*this, std::move(root)));
+    template <awaitable Root>
+    void start(Root root) {
+        launch(
+            new detail::task_child<await_result_t<Root>>(*this, detail::as_task(std::move(root))));
     }
 
     /// The same with a name, `start("session", serve(std::move(peer)))`, by which inspect() and
-    /// the report of what is still held call the job. Without one it is called after its function.
-    template <class T>
-    void start(job_label name, task<T> root) {
-        launch(new detail::task_child<T>(*this, std::move(root)), name);
+    /// warnings call the job. Without one it is called after its function.
+    template <awaitable Root>
+    void start(job_label name, Root root) {
+        launch(
+            new detail::task_child<await_result_t<Root>>(*this, detail::as_task(std::move(root))),
+            name);
     }
 
     /// Starts a job that runs the task which `function(arguments...)` gives.
@@ -143,17 +155,20 @@ public:
     [[nodiscard]] wait_operation wait_for_others() noexcept;
 
     /// Cancels all jobs of the group, the body and those started later too. That is no failure:
-    /// `with_task_group` returns once they have ended.
-    void cancel() noexcept {
+    /// `with_task_group` returns once they have ended, with the body's value if it has one. A body
+    /// that was cancelled before it returned its value has none: then it throws
+    /// std::system_error with operation_canceled.
+    void cancel(cancel_reason why = cancel_reason::requested) noexcept {
         absorb_cancellation();
-        cancel_children();
+        cancel_children(why);
     }
 
 private:
     friend struct detail::group_runner;
     friend class detail::group_child;
 
-    task_group() noexcept : failing_scope("task_group") {}
+    explicit task_group(on_failure policy) noexcept
+        : failing_scope("task_group"), policy_(policy) {}
 
     template <class Child>
     void launch(Child* added, job_label name) noexcept {
@@ -164,8 +179,18 @@ private:
     template <class Child>
     void launch(Child* added) noexcept {
         ++others_;
+        if (policy_ == on_failure::report)
+            added->report_failure();
         adopt(*added);
         added->begin();
+        if (children_cancelled()) [[unlikely]]
+            refuse_starter();
+    }
+
+    /// The next await of the job that starts another one in a cancelled group is refused.
+    static void refuse_starter() noexcept {
+        if (job* const starter = job::current())
+            starter->refuse_next();
     }
 
     void one_has_ended() noexcept;
@@ -180,6 +205,7 @@ private:
     const job* body_ = nullptr;
     std::size_t others_ = 0;            // jobs beside the body
     wait_operation* waiting_ = nullptr; // those who wait for the others
+    on_failure policy_;
 };
 
 /// The awaitable of task_group::wait_for_others.
@@ -199,7 +225,7 @@ public:
             failure_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
             return frame.owner->should_yield(frame);
         }
-        const bool cancelled = frame.owner->cancelled();
+        const bool cancelled = frame.owner->refuses(frame);
         if (group_->others_ == 0) {
             failure_ = cancelled ? detail::cancelled_code() : std::error_code();
             return frame.owner->should_yield(frame);
@@ -220,8 +246,10 @@ public:
 
     void interrupt() noexcept override {
         failure_ = detail::cancelled_code();
-        if (!group_->children_cancelled())
-            group_->cancel();
+        if (group_->children_cancelled())
+            return;
+        const cancel_reason why = waiter()->cancel_reason();
+        group_->cancel(why == cancel_reason::none ? cancel_reason::deadline : why);
     }
 
 private:
@@ -252,20 +280,23 @@ inline void group_child::retired() noexcept {
 
 struct group_runner {
     template <class T, class Body>
-    static task<T> run(Body body) {
-        task_group group;
+    static task<T> run(on_failure policy, Body body) {
+        task_group group(policy);
         result_child<T> main(call<T>(body, group));
         group.body_ = &main;
         group.failing_scope::start(main);
         // More than once, if somebody outside starts a job after the last one has ended and before
-        // this frame has its turn.
+        // this frame is resumed.
         while (!group.empty())
             co_await group.join();
         group.rethrow();
-        // The body may have been cancelled by its own group: then there is no value to return.
-        if constexpr (std::is_void_v<T>) {
-            if (main.failure())
+        // The body may have been cancelled by its own group. Then there is no value to return.
+        if (main.failure()) {
+            if constexpr (std::is_void_v<T>)
                 co_return;
+            else
+                throw std::system_error(std::make_error_code(std::errc::operation_canceled),
+                                        "the group was cancelled before its body had a value");
         }
         co_return main.take();
     }
@@ -282,17 +313,26 @@ struct group_runner {
 /// Runs `body(group)` and everything started in the group, and returns what the body returns once
 /// all have ended.
 ///
-/// The first exception, of the body or of a job, cancels all others and is thrown when they have
-/// ended; a second one becomes a warning, and one more warning counts those after it. Cancelling
-/// the awaiting job cancels all too.
+/// With on_failure::cancel the first exception, of the body or of a job, cancels all others and is
+/// thrown when they have ended; a second one becomes a warning, and one more warning counts those
+/// after it. With on_failure::report that holds for the body only, and the failure of a job becomes
+/// a warning. Cancelling the awaiting job cancels all too.
 ///
+/// errors   operation_canceled after group.cancel(), if the body owes a value and has none
 /// owns     keeps `body` until the end, so that its captures are alive throughout; what is local to
 ///          it goes with its own end, before the jobs do
 template <class Body>
     requires task_function<Body&, task_group&>
-[[nodiscard]] auto with_task_group(Body body) {
+[[nodiscard]] auto with_task_group(on_failure policy, Body body) {
     using value = typename std::invoke_result_t<Body&, task_group&>::value_type;
-    return detail::group_runner::run<value>(std::move(body));
+    return detail::group_runner::run<value>(policy, std::move(body));
+}
+
+/// The same with on_failure::cancel.
+template <class Body>
+    requires task_function<Body&, task_group&>
+[[nodiscard]] auto with_task_group(Body body) {
+    return with_task_group(on_failure::cancel, std::move(body));
 }
 
 } // namespace coracle

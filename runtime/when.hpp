@@ -7,8 +7,7 @@
 #pragma once
 
 #include "awaitable.hpp"
-#include "diagnostics/warning.hpp"
-#include "scope.hpp"
+#include "scope_awaiter.hpp"
 #include <cstddef>
 #include <deque>
 #include <iterator>
@@ -68,6 +67,9 @@ public:
 
     [[nodiscard]] const child* winner() const noexcept { return winner_; }
 
+    /// Before the winner's failure is thrown, if it has failed.
+    void remember_failure() const noexcept;
+
 private:
     void ended(child& gone) noexcept override;
 
@@ -75,83 +77,103 @@ private:
     lost_failures lost_{"a failure in when_any, after another one had ended first"};
 };
 
-} // namespace detail
+/// The results of `Awaitables` together.
+template <class... Awaitables>
+using tuple_of_values =
+    std::conditional_t<(std::is_void_v<await_result_t<Awaitables>> && ...), void,
+                       std::tuple<value_of<await_result_t<Awaitables>>...>>;
 
-/// Runs all and returns their results as a tuple in the order given, with std::monostate for void;
-/// nothing at all if every one is void.
-///
-/// errors   the first exception cancels the others and is thrown when they have ended
-template <awaitable... Awaitables>
-    requires(sizeof...(Awaitables) > 0)
-auto when_all(Awaitables... awaited)
-    -> task<std::conditional_t<(std::is_void_v<await_result_t<Awaitables>> && ...), void,
-                               std::tuple<detail::value_of<await_result_t<Awaitables>>...>>> {
-    detail::failing_scope all("when_all");
-    std::tuple<detail::result_child<await_result_t<Awaitables>>...> children(
-        detail::as_task(std::move(awaited))...);
-    std::apply([&all](auto&... each) { (all.start(each), ...); }, children);
-    co_await all.join();
-    all.rethrow();
-    if constexpr (!(std::is_void_v<await_result_t<Awaitables>> && ...)) {
+template <class Range>
+using vector_of_values = std::conditional_t<std::is_void_v<range_result_t<Range>>, void,
+                                            std::vector<element_of<range_result_t<Range>>>>;
+
+template <class... Awaitables>
+class all_awaiter final : public scope_awaiter<all_awaiter<Awaitables...>> {
+public:
+    explicit all_awaiter(Awaitables&&... awaited) : children_(as_task(std::move(awaited))...) {}
+
+    [[nodiscard]] failing_scope& scope() noexcept { return scope_; }
+
+    void start() noexcept {
+        std::apply([this](auto&... each) { (scope_.start(each), ...); }, children_);
+    }
+
+    tuple_of_values<Awaitables...> finish() {
+        scope_.rethrow();
         // The type is named, since deduced it would take a pair apart and copy what is referred to.
-        using values = std::tuple<detail::value_of<await_result_t<Awaitables>>...>;
-        co_return std::apply([](auto&... each) { return values(detail::take_value(each)...); },
-                             children);
+        using values = tuple_of_values<Awaitables...>;
+        if constexpr (!std::is_void_v<values>)
+            return std::apply([](auto&... each) { return values(take_value(each)...); }, children_);
     }
-}
 
-/// Runs all of a range, and returns their results as a vector in the same order, with
-/// std::reference_wrapper for references; nothing if void.
-///
-/// errors   the first exception cancels the others and is thrown when they have ended
-template <std::ranges::input_range Range>
-    requires awaitable<std::ranges::range_value_t<Range>>
-auto when_all(Range awaited)
-    -> task<std::conditional_t<std::is_void_v<detail::range_result_t<Range>>, void,
-                               std::vector<detail::element_of<detail::range_result_t<Range>>>>> {
-    detail::failing_scope all("when_all");
-    auto children = detail::children_of(awaited);
-    for (auto& each : children)
-        all.start(each);
-    co_await all.join();
-    all.rethrow();
-    if constexpr (!std::is_void_v<detail::range_result_t<Range>>) {
-        std::vector<detail::element_of<detail::range_result_t<Range>>> values;
-        values.reserve(children.size());
-        for (auto& each : children)
-            values.push_back(each.take());
-        co_return values;
+private:
+    std::tuple<result_child<await_result_t<Awaitables>>...> children_;
+    failing_scope scope_{"when_all"};
+};
+
+template <class Range>
+class all_of_range_awaiter final : public scope_awaiter<all_of_range_awaiter<Range>> {
+public:
+    explicit all_of_range_awaiter(Range&& awaited) : children_(children_of(awaited)) {}
+
+    [[nodiscard]] failing_scope& scope() noexcept { return scope_; }
+
+    void start() noexcept {
+        for (auto& each : children_)
+            scope_.start(each);
     }
-}
 
-/// Runs all until the first one ends, then cancels and awaits the others. Returns a variant whose
-/// index tells which one it was, with std::monostate for void and std::reference_wrapper for
-/// references.
-///
-/// errors   the exception of the one that ended first. The result of any other is destroyed, so
-///          that a socket accepted too late is closed, and bytes that a read took too late are
-///          lost; the first exception of another, other than having been cancelled, becomes a
-///          notice, and one more warning counts those after it
-template <awaitable... Awaitables>
-    requires(sizeof...(Awaitables) > 0)
-task<std::variant<detail::element_of<await_result_t<Awaitables>>...>>
-when_any(Awaitables... awaited) {
-    using outcome = std::variant<detail::element_of<await_result_t<Awaitables>>...>;
-    detail::first_scope any;
-    std::tuple<detail::result_child<await_result_t<Awaitables>>...> children(
-        detail::as_task(std::move(awaited))...);
-    std::apply([&any](auto&... each) { (any.start(each), ...); }, children);
-    co_await any.join();
-    std::optional<outcome> won;
-    [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-        ((any.winner() == &std::get<Index>(children)
-              ? void(won.emplace(std::in_place_index<Index>,
-                                 detail::take_value(std::get<Index>(children))))
+    vector_of_values<Range> finish() {
+        scope_.rethrow();
+        if constexpr (!std::is_void_v<vector_of_values<Range>>) {
+            vector_of_values<Range> values;
+            values.reserve(children_.size());
+            for (auto& each : children_)
+                values.push_back(each.take());
+            return values;
+        }
+    }
+
+private:
+    std::deque<result_child<range_result_t<Range>>> children_;
+    failing_scope scope_{"when_all"};
+};
+
+template <class... Awaitables>
+class any_awaiter final : public scope_awaiter<any_awaiter<Awaitables...>> {
+public:
+    explicit any_awaiter(Awaitables&&... awaited) : children_(as_task(std::move(awaited))...) {}
+
+    [[nodiscard]] first_scope& scope() noexcept { return scope_; }
+
+    void start() noexcept {
+        std::apply([this](auto&... each) { (scope_.start(each), ...); }, children_);
+    }
+
+    std::variant<element_of<await_result_t<Awaitables>>...> finish() {
+        scope_.remember_failure();
+        return finish(std::index_sequence_for<Awaitables...>());
+    }
+
+private:
+    using outcome = std::variant<element_of<await_result_t<Awaitables>>...>;
+
+    template <std::size_t... Index>
+    outcome finish(std::index_sequence<Index...>) {
+        std::optional<outcome> won;
+        ((scope_.winner() == &std::get<Index>(children_)
+              ? void(
+                    won.emplace(std::in_place_index<Index>, take_value(std::get<Index>(children_))))
               : void()),
          ...);
-    }(std::index_sequence_for<Awaitables...>());
-    co_return std::move(*won);
-}
+        return std::move(*won);
+    }
+
+    std::tuple<result_child<await_result_t<Awaitables>>...> children_;
+    first_scope scope_;
+};
+
+} // namespace detail
 
 /// What when_any of a range gives: which one ended first, and its value.
 template <class T>
@@ -170,22 +192,79 @@ private:
     T value_;
 };
 
+namespace detail {
+
+template <class Range>
+class any_of_range_awaiter final : public scope_awaiter<any_of_range_awaiter<Range>> {
+public:
+    explicit any_of_range_awaiter(Range&& awaited) : children_(children_of(awaited)) {
+        if (children_.empty())
+            throw std::invalid_argument("when_any of nothing would wait for ever");
+    }
+
+    [[nodiscard]] first_scope& scope() noexcept { return scope_; }
+
+    void start() noexcept {
+        for (auto& each : children_)
+            scope_.start(each);
+    }
+
+    any_result<element_of<range_result_t<Range>>> finish() {
+        scope_.remember_failure();
+        std::size_t index = 0;
+        while (scope_.winner() != &children_[index])
+            ++index;
+        return {index, take_value(children_[index])};
+    }
+
+private:
+    std::deque<result_child<range_result_t<Range>>> children_;
+    first_scope scope_;
+};
+
+} // namespace detail
+
+/// Runs all and returns their results as a tuple in the order given, with std::monostate for void;
+/// nothing at all if every one is void.
+///
+/// errors   the first exception cancels the others and is thrown when they have ended
+template <awaitable... Awaitables>
+    requires(sizeof...(Awaitables) > 0)
+[[nodiscard]] auto when_all(Awaitables... awaited) {
+    return detail::awaitable_parts<detail::all_awaiter<Awaitables...>, Awaitables...>(
+        std::move(awaited)...);
+}
+
+/// Runs all of a range, and returns their results as a vector in the same order, with
+/// std::reference_wrapper for references; nothing if void.
+///
+/// errors   the first exception cancels the others and is thrown when they have ended
+template <std::ranges::input_range Range>
+    requires awaitable<std::ranges::range_value_t<Range>>
+[[nodiscard]] auto when_all(Range awaited) {
+    return detail::awaitable_parts<detail::all_of_range_awaiter<Range>, Range>(std::move(awaited));
+}
+
+/// Runs all until the first one ends, then cancels and awaits the others. Returns a variant whose
+/// index tells which one it was, with std::monostate for void and std::reference_wrapper for
+/// references.
+///
+/// errors   the exception of the one that ended first. The result of any other is destroyed, so
+///          that a socket accepted too late is closed, and bytes that a read took too late are
+///          lost; the first exception of another, other than having been cancelled, becomes a
+///          warning, and one more warning counts those after it
+template <awaitable... Awaitables>
+    requires(sizeof...(Awaitables) > 0)
+[[nodiscard]] auto when_any(Awaitables... awaited) {
+    return detail::awaitable_parts<detail::any_awaiter<Awaitables...>, Awaitables...>(
+        std::move(awaited)...);
+}
+
 /// The same of a range, of which at least one element is needed (else std::invalid_argument).
 template <std::ranges::input_range Range>
     requires awaitable<std::ranges::range_value_t<Range>>
-task<any_result<detail::element_of<detail::range_result_t<Range>>>> when_any(Range awaited) {
-    using value = detail::element_of<detail::range_result_t<Range>>;
-    detail::first_scope any;
-    auto children = detail::children_of(awaited);
-    if (children.empty())
-        throw std::invalid_argument("when_any of nothing would wait for ever");
-    for (auto& each : children)
-        any.start(each);
-    co_await any.join();
-    std::size_t index = 0;
-    while (any.winner() != &children[index])
-        ++index;
-    co_return any_result<value>(index, detail::take_value(children[index]));
+[[nodiscard]] auto when_any(Range awaited) {
+    return detail::awaitable_parts<detail::any_of_range_awaiter<Range>, Range>(std::move(awaited));
 }
 
 } // namespace coracle

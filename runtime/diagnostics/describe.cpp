@@ -16,13 +16,16 @@ std::string_view short_name(std::string_view function) noexcept {
 
 } // namespace
 
+std::string describe(const std::source_location& at) {
+    const std::string_view path = at.file_name();
+    return fmt::format("{} ({}:{})", short_name(at.function_name()),
+                       path.substr(path.find_last_of("/\\") + 1), at.line());
+}
+
 std::string describe(const creation_site& where) {
     if (!inspectable)
         return "a place that this build does not record";
-    const std::source_location at = where.where();
-    const std::string_view path = at.file_name();
-    std::string text = fmt::format("{} ({}:{})", short_name(at.function_name()),
-                                   path.substr(path.find_last_of("/\\") + 1), at.line());
+    std::string text = describe(where.where());
     if (where.job())
         text += fmt::format(" by the job {}", short_name(where.job()));
     return text;

@@ -4,11 +4,16 @@
 #pragma once
 
 #include "creation_site.hpp"
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace coracle::detail {
+
+/// As "task<> serve(tcp_stream) (server.cpp:12)": the function without the arguments of templates,
+/// the file without its folder.
+[[nodiscard]] std::string describe(const std::source_location& at);
 
 /// As "task<> serve(tcp_stream) (server.cpp:12), by the job talk": the function without the
 /// arguments of templates, the file without its folder, and the job if one ran.

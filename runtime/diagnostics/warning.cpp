@@ -41,19 +41,4 @@ void detail::warn_of_exception(std::string_view what, const std::exception_ptr& 
     }
 }
 
-detail::lost_failures::~lost_failures() {
-    if (count_ < 2)
-        return;
-    try {
-        warning(fmt::format("{}: {} more", what_, count_ - 1));
-    } catch (...) {
-        warning(what_);
-    }
-}
-
-void detail::lost_failures::add(const std::exception_ptr& lost) noexcept {
-    if (count_++ == 0)
-        warn_of_exception(what_, lost);
-}
-
 } // namespace coracle

@@ -7,7 +7,6 @@
 // standard error.
 #pragma once
 
-#include <cstddef>
 #include <exception>
 #include <string_view>
 
@@ -26,23 +25,6 @@ namespace detail {
 
 /// Says that `lost` has nobody to go to.
 void warn_of_exception(std::string_view what, const std::exception_ptr& lost) noexcept;
-
-/// Failures that have nobody to go to, because another one went before them. The first becomes a
-/// notice at once; the others, often of the same cause, are counted by one more in the end.
-class lost_failures {
-public:
-    explicit lost_failures(const char* what) noexcept : what_(what) {}
-
-    ~lost_failures();
-    lost_failures(const lost_failures&) = delete;
-    lost_failures& operator=(const lost_failures&) = delete;
-
-    void add(const std::exception_ptr& lost) noexcept;
-
-private:
-    const char* what_;
-    std::size_t count_ = 0;
-};
 
 } // namespace detail
 

@@ -53,7 +53,7 @@ public:
     template <std::derived_from<detail::promise_base> Promise>
     [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
         detail::promise_base& frame = awaiting.promise();
-        cancelled_ = frame.owner->cancelled();
+        cancelled_ = frame.owner->refuses(frame);
         if (cancelled_ || event_->set_)
             return frame.owner->should_yield(frame);
         link();

@@ -147,7 +147,7 @@ TEST_CASE("accept_many: cancelled before its start it takes no connection") {
         tcp_listener listener = listen();
         multishot_accept incoming = listener.accept_many();
         crowd peer(listener, 1);
-        const auto accepted = co_await cancelled(moment::before_start, incoming.next());
+        const auto accepted = co_await cancel_at(moment::before_start, incoming.next());
         CHECK(accepted.error() == std::errc::operation_canceled);
         tcp_stream taken = co_await incoming.next();
         CHECK(to_string(taken.peer_address()) == *peer.addresses.begin());
@@ -159,7 +159,7 @@ TEST_CASE("accept_many: cancelled while pending, and it goes on") {
         tcp_listener listener = listen();
         multishot_accept incoming = listener.accept_many();
         for (int i = 0; i < 3; ++i) {
-            const auto accepted = co_await cancelled(moment::while_pending, incoming.next());
+            const auto accepted = co_await cancel_at(moment::while_pending, incoming.next());
             CHECK(accepted.error() == std::errc::operation_canceled);
         }
         crowd peer(listener, 1);

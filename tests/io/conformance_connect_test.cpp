@@ -110,7 +110,7 @@ TEST_CASE("connect: cancelled before its start") {
     run_clean([]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         const auto connected =
-            co_await cancelled(moment::before_start, tcp_stream::connect(listener.local_address()));
+            co_await cancel_at(moment::before_start, tcp_stream::connect(listener.local_address()));
         CHECK(connected.error() == std::errc::operation_canceled);
     });
 }
@@ -118,7 +118,7 @@ TEST_CASE("connect: cancelled before its start") {
 TEST_CASE("connect: cancelled while pending") {
     run_clean([]() -> task<> {
         full_listener full;
-        const auto connected = co_await cancelled(
+        const auto connected = co_await cancel_at(
             moment::while_pending, tcp_stream::connect(full.listener.local_address()));
         CHECK(connected.error() == std::errc::operation_canceled);
     });
@@ -170,7 +170,7 @@ TEST_CASE("accept: cancelled before its start it takes no connection") {
     run_clean([]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         tcp_stream peer = tcp_stream::adopt(connect_raw(listener.local_address()));
-        const auto accepted = co_await cancelled(moment::before_start, listener.accept());
+        const auto accepted = co_await cancel_at(moment::before_start, listener.accept());
         CHECK(accepted.error() == std::errc::operation_canceled);
         tcp_stream taken = co_await listener.accept();
         CHECK(taken.peer_address() == peer.local_address());
@@ -181,7 +181,7 @@ TEST_CASE("accept: cancelled while pending, and the listener goes on") {
     run_clean([]() -> task<> {
         tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
         for (int i = 0; i < 3; ++i) {
-            const auto accepted = co_await cancelled(moment::while_pending, listener.accept());
+            const auto accepted = co_await cancel_at(moment::while_pending, listener.accept());
             CHECK(accepted.error() == std::errc::operation_canceled);
         }
         connection ends = co_await connect_to(listener);
@@ -300,7 +300,7 @@ TEST_CASE("accept: one of several that is cancelled does not hinder the others")
         };
         auto others = [&]() -> task<> {
             for (int i = 0; i < 3; ++i) {
-                const auto gone = co_await cancelled(moment::while_pending, listener.accept());
+                const auto gone = co_await cancel_at(moment::while_pending, listener.accept());
                 CHECK(gone.error() == std::errc::operation_canceled);
             }
             tcp_stream peer = co_await tcp_stream::connect(listener.local_address());
@@ -416,7 +416,7 @@ TEST_CASE("stream: released by one loop it can be adopted by another") {
 TEST_CASE("stream: one that was released is not watched any more") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        const auto nothing = co_await cancelled(moment::while_pending, read_text(ends.here, 1));
+        const auto nothing = co_await cancel_at(moment::while_pending, read_text(ends.here, 1));
         CHECK_FALSE(nothing); // it had to wait, so it is registered
         const std::string_view backend = context::current().backend_name();
         const auto watched = registrations(backend);

@@ -127,7 +127,7 @@ TEST_CASE_TEMPLATE("read: cancelled before its start it takes nothing", Read, AL
         connection ends = co_await connect_ends();
         send_raw(ends.there, "stays");
         std::string text(5, '\0');
-        const auto count = co_await cancelled(moment::before_start, Read::run(ends.here, text));
+        const auto count = co_await cancel_at(moment::before_start, Read::run(ends.here, text));
         CHECK(count.error() == std::errc::operation_canceled);
         const std::string there = co_await read_text(ends.here, 5);
         CHECK(there == "stays");
@@ -141,7 +141,7 @@ TEST_CASE_TEMPLATE("read: cancelled while pending it ends, and the stream goes o
         for (int i = 0; i < 3; ++i) {
             std::string text(5, '\0');
             const auto count =
-                co_await cancelled(moment::while_pending, Read::run(ends.here, text));
+                co_await cancel_at(moment::while_pending, Read::run(ends.here, text));
             CHECK(count.error() == std::errc::operation_canceled);
         }
         co_await ends.there.write("after");
@@ -239,7 +239,7 @@ TEST_CASE_TEMPLATE("read: gives what came before the end, then the end", Read, A
             if (registered) { // an epoll that knows the socket has been told of both at once
                 std::string text(5, '\0');
                 const auto count =
-                    co_await cancelled(moment::while_pending, Read::run(ends.here, text));
+                    co_await cancel_at(moment::while_pending, Read::run(ends.here, text));
                 CHECK_FALSE(count);
             }
             send_raw(ends.there, "last!");
@@ -398,7 +398,7 @@ TEST_CASE("read: a short one just before the end does not hide the end") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
         std::string text(9, '\0');
-        const auto nothing = co_await cancelled(moment::while_pending, read_text(ends.here, 1));
+        const auto nothing = co_await cancel_at(moment::while_pending, read_text(ends.here, 1));
         CHECK_FALSE(nothing); // it had to wait, so the kernel has been asked to tell
         send_raw(ends.there, "last!");
         ends.there.close();

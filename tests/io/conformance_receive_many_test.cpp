@@ -165,7 +165,7 @@ TEST_CASE("receive_many: cancelled before its start it takes nothing") {
         auto receiving = [&]() -> task<std::string> {
             co_return text_of(co_await incoming.next());
         };
-        const auto text = co_await cancelled(moment::before_start, receiving());
+        const auto text = co_await cancel_at(moment::before_start, receiving());
         CHECK(text.error() == std::errc::operation_canceled);
         const std::string there = co_await receiving();
         CHECK(there == "stays");
@@ -181,7 +181,7 @@ TEST_CASE("receive_many: cancelled while pending it ends, and goes on") {
             co_return text_of(co_await incoming.next());
         };
         for (int i = 0; i < 3; ++i) {
-            const auto text = co_await cancelled(moment::while_pending, receiving());
+            const auto text = co_await cancel_at(moment::while_pending, receiving());
             CHECK(text.error() == std::errc::operation_canceled);
         }
         send_raw(ends.there, "after");

@@ -143,7 +143,7 @@ TEST_CASE_TEMPLATE("write: a reset in its middle ends it", Write, ALL_WRITES) {
 TEST_CASE_TEMPLATE("write: cancelled before its start it sends nothing", Write, ALL_WRITES) {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        const auto done = co_await cancelled(moment::before_start, Write::run(ends.here, "never"));
+        const auto done = co_await cancel_at(moment::before_start, Write::run(ends.here, "never"));
         CHECK(done.error() == std::errc::operation_canceled);
         co_await Write::run(ends.here, "after");
         ends.here.close();
@@ -157,7 +157,7 @@ TEST_CASE_TEMPLATE("write: cancelled in its middle it spoils the stream for late
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
         const std::string text = numbered_text(too_much, 'c');
-        const auto done = co_await cancelled(moment::while_pending, Write::run(ends.here, text));
+        const auto done = co_await cancel_at(moment::while_pending, Write::run(ends.here, text));
         CHECK(done.error() == std::errc::operation_canceled);
         for (int i = 0; i < 2; ++i) {
             const auto next = co_await as_result(Write::run(ends.here, "after"));
@@ -182,7 +182,7 @@ TEST_CASE_TEMPLATE("write: cancelled while it waits for its turn it sends nothin
         auto cancelling = [&]() -> task<> {
             co_await iterations();
             const auto done =
-                co_await cancelled(moment::while_pending, Write::run(ends.here, "never"));
+                co_await cancel_at(moment::while_pending, Write::run(ends.here, "never"));
             CHECK(done.error() == std::errc::operation_canceled);
             const std::string received = co_await read_text(ends.there, text.size());
             CHECK((received == text));

@@ -162,7 +162,7 @@ TEST_CASE("line_reader: cancelled in the middle of a line it goes on without los
             whole += piece;
             const auto line = co_await as_result(with_timeout(2ms, reader.next()));
             CHECK(line.error() == std::errc::timed_out);
-            const auto again = co_await cancelled(moment::while_pending, reader.next());
+            const auto again = co_await cancel_at(moment::while_pending, reader.next());
             CHECK(again.error() == std::errc::operation_canceled);
         }
         send_raw(ends.there, "\nnext\n");
@@ -182,7 +182,7 @@ TEST_CASE("line_reader: cancelled while it skips a line it goes on skipping") {
         CHECK(error_once.error() == error::line_too_long);
         for (int i = 0; i < 3; ++i) {
             send_raw(ends.there, "789");
-            const auto line = co_await cancelled(moment::while_pending, reader.next());
+            const auto line = co_await cancel_at(moment::while_pending, reader.next());
             CHECK(line.error() == std::errc::operation_canceled);
         }
         send_raw(ends.there, "0\nok\n");

@@ -288,13 +288,13 @@ TEST_CASE("rio: what a cancelled read has asked for is the next one's, of whatev
     const auto body = []() -> task<> {
         connection ends = co_await connect_ends();
         std::string text(100, '\0');
-        const auto count = co_await cancelled(moment::while_pending, read_text(ends.here, 100));
+        const auto count = co_await cancel_at(moment::while_pending, read_text(ends.here, 100));
         CHECK(count.error() == std::errc::operation_canceled);
         send_raw(ends.there, "0123456789");
         const std::string first = co_await read_text(ends.here, 4);
         const std::string second = co_await read_text(ends.here, 6);
         CHECK(first + second == "0123456789");
-        const auto again = co_await cancelled(moment::while_pending, read_text(ends.here, 1));
+        const auto again = co_await cancel_at(moment::while_pending, read_text(ends.here, 1));
         CHECK_FALSE(again.has_value());
     };
     run_clean(body, on_rio());

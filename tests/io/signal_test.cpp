@@ -99,12 +99,12 @@ TEST_CASE("signal_set: a signal can be in one set at a time, and a failed set le
 TEST_CASE("signal_set: waiting can be cancelled and times out, and loses nothing") {
     run_clean([]() -> task<> {
         signal_set signals({SIGINT});
-        const auto gone = co_await cancelled(moment::while_pending, signals.next());
+        const auto gone = co_await cancel_at(moment::while_pending, signals.next());
         CHECK(gone.error() == std::errc::operation_canceled);
         const auto late = co_await as_result(with_timeout(2ms, signals.next()));
         CHECK(late.error() == std::errc::timed_out);
         std::raise(SIGINT);
-        const auto not_begun = co_await cancelled(moment::before_start, signals.next());
+        const auto not_begun = co_await cancel_at(moment::before_start, signals.next());
         CHECK(not_begun.error() == std::errc::operation_canceled);
         const int next = co_await signals.next();
         CHECK(next == SIGINT);

@@ -142,7 +142,7 @@ TEST_CASE("socket: an empty write fails where any write would") {
         connection ends = co_await connect_ends();
         auto write_nothing = [&ends]() -> task<> { co_await ends.here.write(""); };
         const result<void> cancelled_one =
-            co_await cancelled(moment::before_start, write_nothing());
+            co_await cancel_at(moment::before_start, write_nothing());
         CHECK(cancelled_one.error() == std::errc::operation_canceled);
         const result<void> open = co_await as_result(ends.here.write(""));
         CHECK(open.has_value());

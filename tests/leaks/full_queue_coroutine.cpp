@@ -29,11 +29,11 @@ namespace {
 constexpr long long pairs = 200;
 constexpr unsigned longest_s = 120; // a guard against hanging, and nothing else
 
-long long started = 0;     // operations
-long long succeeded = 0;   // of these
-long long cancelled = 0;   // likewise
-long long wrong = 0;       // numbers that are not the next one, or other ends
-long long all_in_turn = 0; // streams of which every number came
+long long started = 0;         // operations
+long long succeeded = 0;       // of these
+long long cancelled_reads = 0; // likewise
+long long wrong = 0;           // numbers that are not the next one, or other ends
+long long all_in_turn = 0;     // streams of which every number came
 
 struct connection {
     connection(tcp_stream one, tcp_stream other) : here(std::move(one)), there(std::move(other)) {}
@@ -53,7 +53,7 @@ void note(bool success, std::error_code error = {}) {
     if (success)
         ++succeeded;
     else if (error == std::errc::operation_canceled)
-        ++cancelled;
+        ++cancelled_reads;
     else
         ++wrong;
 }
@@ -183,7 +183,7 @@ int main(int, char** arguments) {
     test::tell("pairs", pairs);
     test::tell("started", started);
     test::tell("succeeded", succeeded);
-    test::tell("cancelled", cancelled);
+    test::tell("cancelled", cancelled_reads);
     test::tell("wrong", wrong);
     test::tell("all_in_turn", all_in_turn);
     test::tell("operations_in_flight", static_cast<long long>(here.operations_in_flight()));

@@ -78,6 +78,17 @@ TEST_CASE("result: of nothing") {
     CHECK_THROWS_AS(failed.value(), std::system_error);
 }
 
+TEST_CASE("result: the value of what was cancelled throws cancelled") {
+    const result<void> ended(detail::cancelled_code());
+    CHECK(ended.error() == std::errc::operation_canceled);
+    CHECK_THROWS_AS(ended.value(), cancelled);
+    const result<int> owed(detail::cancelled_code());
+    CHECK_THROWS_AS(static_cast<void>(owed.value()), cancelled);
+    // What the system calls so is an error like any other.
+    const result<void> closed(std::make_error_code(std::errc::operation_canceled));
+    CHECK_THROWS_AS(closed.value(), std::system_error);
+}
+
 TEST_CASE_FIXTURE(virtual_loop, "as_result: of an operation, in time and too late") {
     run([]() -> task<> {
         const result<void> slept = co_await as_result(sleep_for(1ms));
@@ -139,23 +150,6 @@ TEST_CASE_FIXTURE(virtual_loop, "as_result: other exceptions pass through it") {
         CHECK(failure == "not a system_error");
     });
 }
-
-namespace {
-
-template <class Awaited>
-concept can_be_awaited = requires(detail::task_promise<void>& promise) {
-    promise.await_transform(std::declval<Awaited>());
-};
-
-template <class Awaited>
-inline constexpr bool only_as_rvalue = can_be_awaited<Awaited> && !can_be_awaited<Awaited&>;
-
-static_assert(only_as_rvalue<sleep_operation>);
-static_assert(only_as_rvalue<yield_operation>);
-static_assert(only_as_rvalue<event::wait_operation>);
-static_assert(only_as_rvalue<decltype(as_result(sleep_for(1ms)))>);
-
-} // namespace
 
 TEST_CASE_FIXTURE(virtual_loop, "as_result: an operation that has a name is awaited by moving it") {
     run([]() -> task<> {

@@ -56,9 +56,6 @@ task<> cleans_up(std::string& borrowed) {
     borrowed = "cleaned up";
 }
 
-/// What the system says of it.
-const std::string cancelled_words = std::make_error_code(std::errc::operation_canceled).message();
-
 } // namespace
 
 TEST_CASE_FIXTURE(virtual_loop,
@@ -175,7 +172,10 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: further failures become warnings, n
         CHECK(failure == "first");
     });
     REQUIRE(collected_warnings::all().size() == 1);
-    CHECK(collected_warnings::all()[0] == "a second failure, after the one that is thrown: second");
+    const std::string said = collected_warnings::all()[0];
+    CHECK(said.starts_with("a second failure, after the one that is thrown, "));
+    CHECK(said.find("(task_group_test.cpp:") != std::string::npos);
+    CHECK(said.ends_with(": second"));
 }
 
 TEST_CASE_FIXTURE(
@@ -192,9 +192,9 @@ TEST_CASE_FIXTURE(
         const std::string failure = co_await failure_of(with_task_group(body));
         CHECK(failure == "a");
     });
-    CHECK(collected_warnings::all() ==
-          std::vector<std::string>{"a second failure, after the one that is thrown: b",
-                                   "a second failure, after the one that is thrown: 1 more"});
+    REQUIRE(collected_warnings::all().size() == 2);
+    CHECK(collected_warnings::all()[0].ends_with(": b"));
+    CHECK(collected_warnings::all()[1] == "a second failure, after the one that is thrown: 1 more");
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "task_group: fifty jobs that fail as they are cancelled") {
@@ -209,9 +209,10 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: fifty jobs that fail as they are ca
         const std::string failure = co_await failure_of(with_task_group(body));
         CHECK(failure == "first");
     });
-    CHECK(collected_warnings::all() ==
-          std::vector<std::string>{"a second failure, after the one that is thrown: reset",
-                                   "a second failure, after the one that is thrown: 49 more"});
+    REQUIRE(collected_warnings::all().size() == 2);
+    CHECK(collected_warnings::all()[0].ends_with(": reset"));
+    CHECK(collected_warnings::all()[1] ==
+          "a second failure, after the one that is thrown: 49 more");
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "task_group: cancelling it is no failure") {
@@ -254,7 +255,8 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: a job cancels its group, and the bo
         co_await with_task_group(body);
         CHECK(ends == "cancelled ");
 
-        // A body that owes a value has none to give then.
+        // A body that owes a value has none to give then. The job that waits for the group is not
+        // cancelled, so that this is an error like any other.
         auto with_value = [&](task_group& group) -> task<int> {
             auto canceller = [&group]() -> task<> {
                 group.cancel();
@@ -266,6 +268,7 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: a job cancels its group, and the bo
         };
         const result<int> value = co_await as_result(with_task_group(with_value));
         CHECK(value.error() == std::errc::operation_canceled);
+        CHECK_THROWS_AS(static_cast<void>(value.value()), std::system_error);
     });
 }
 
@@ -314,7 +317,7 @@ TEST_CASE_FIXTURE(virtual_loop, "task_group: the parent's cancellation reaches b
             co_await shielded(sleep_for(1ms)); // `below` lives in this frame
         };
         co_await with_task_group(outer);
-        CHECK(ends == "cancelled cancelled " + cancelled_words);
+        CHECK(ends == "cancelled cancelled cancelled");
         CHECK(now() == start + 2ms);
     });
 }

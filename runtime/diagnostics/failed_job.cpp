@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "failed_job.hpp"
+
+#include "describe.hpp"
+#include "warning.hpp"
+#include <fmt/format.h>
+#include <string_view>
+
+namespace coracle {
+
+namespace {
+
+thread_local std::exception_ptr last_failure;
+constinit thread_local detail::failure_site last_site;
+
+} // namespace
+
+std::string failed_job(const std::exception_ptr& failure) {
+    return failure && failure == last_failure ? to_string(last_site) : std::string();
+}
+
+std::string detail::to_string(const failure_site& site) {
+    const std::string_view job = site.job ? site.job : "";
+    const std::string_view function = site.where.function_name();
+    if (function.empty())
+        return std::string(job);
+    const std::string place = describe(site.where);
+    return job.empty() || job == function ? place : fmt::format("{}, in {}", job, place);
+}
+
+detail::failure_site detail::site_of(const std::exception_ptr& failure,
+                                     const failure_site& otherwise) noexcept {
+    return failure == last_failure ? last_site : otherwise;
+}
+
+void detail::remember_failure(const std::exception_ptr& failure,
+                              const failure_site& site) noexcept {
+    last_failure = failure;
+    last_site = site;
+}
+
+void detail::forget_failure() noexcept {
+    last_failure = nullptr;
+}
+
+void detail::warn_of_failure(std::string_view what, const failure_site& site,
+                             const std::exception_ptr& failure) noexcept {
+    try {
+        warn_of_exception(fmt::format("{}, {}", what, to_string(site)), failure);
+    } catch (...) {
+        warning(what);
+    }
+}
+
+detail::lost_failures::~lost_failures() {
+    if (count_ < 2)
+        return;
+    try {
+        warning(fmt::format("{}: {} more", what_, count_ - 1));
+    } catch (...) {
+        warning(what_);
+    }
+}
+
+void detail::lost_failures::add(const std::exception_ptr& lost, const failure_site& site) noexcept {
+    if (count_++ == 0)
+        warn_of_failure(what_, site, lost);
+}
+
+void detail::warn_of_end(const std::exception_ptr& failure) noexcept {
+    if (failure && failure == last_failure)
+        warn_of_failure("run ends because a job failed", last_site, failure);
+    forget_failure();
+}
+
+} // namespace coracle
