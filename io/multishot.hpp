@@ -17,6 +17,12 @@
 #include <span>
 #include <vector>
 
+namespace coracle::uring {
+
+class buffer_group;
+
+} // namespace coracle::uring
+
 namespace coracle::detail {
 
 /// Connections that were accepted and that nobody has taken yet.
@@ -85,11 +91,12 @@ struct multishot {
     bool armed = false;  // the kernel has the request
     bool ending = false; // and has been asked to end it
     bool parked = false; // the operation of the inbound io_queue waits for what it brings
+    bool was_armed = false;
 
     int failure = 0; // of a stream: what has ended it, and was told nobody yet
 
     buffer_pool* pool = nullptr;             // of a stream: where the buffers are to come from
-    const buffer_pool* armed_pool = nullptr; // and where those of the last request come from
+    uring::buffer_group* group = nullptr;    // and of the request that is armed
 
     std::unique_ptr<connection_queue> connections; // of a listener
     received_queue bytes;

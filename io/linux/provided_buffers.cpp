@@ -2,74 +2,40 @@
 #include "provided_buffers.hpp"
 
 #include "../../memory/page.hpp"
-#include "../posix/readiness.hpp"
+#include "../../runtime/diagnostics/warning.hpp"
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <bit>
-#include <chrono>
-#include <sys/socket.h>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
 
 namespace coracle::uring {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr std::size_t max_provided = 256;         // more would only take them out of the cache
+constexpr std::size_t max_provided = 256;        // more would only take them out of the cache
 constexpr std::size_t ring_alignment = 64 * 1024; // a multiple of every page size in use
 constexpr std::size_t max_buffer_bytes = std::size_t{1} << 30;
+constexpr std::size_t most_id = 65535;
 
 std::size_t mapped_bytes(unsigned entries) noexcept {
     const std::size_t bytes = entries * sizeof(io_uring_buf);
     return (bytes + ring_alignment - 1) / ring_alignment * ring_alignment;
 }
 
-/// A connection that ends right after its only byte: whether a multishot receive tells both.
-bool try_multishot_receive() {
-    ring used;
-    std::string reason;
-    std::array<int, 2> ends = {};
-    if (!used.open(8, reason) ||
-        ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-        return false;
-    const detail::owned_handle here(ends[0]);
-    const detail::owned_handle there(ends[1]);
-    constexpr std::uint16_t count = 2;
-    std::array<std::byte, count> buffers = {};
-    provided_ring lent; // goes before the buffers do: then the kernel does not write to them
-    if (!lent.open(used, count, 0))
-        return false;
-    for (std::uint16_t i = 0; i < count; ++i)
-        lent.add(&buffers[i], 1, i);
-    lent.publish();
-    prepare_multishot_receive(*used.request(), here.get(), 0);
-    if (used.enter(0, 0s) != 0 || ::send(there.get(), "x", 1, MSG_NOSIGNAL) != 1 ||
-        ::shutdown(there.get(), SHUT_WR) != 0)
-        return false;
-    bool came = false;
-    bool ended = false;
-    for (int iteration = 0; iteration < 3 && !ended; ++iteration) {
-        static_cast<void>(used.enter(1, 20ms));
-        used.collect([&](std::uint64_t, int answer, unsigned flags) {
-            came = came || (answer == 1 && (flags & IORING_CQE_F_MORE));
-            ended = ended || answer <= 0;
-        });
-    }
-    return came && ended;
+/// A fall-back is said once: the next pool will not fare better.
+void warn_refused(int failure) {
+    static std::atomic<bool> said = false;
+    if (!said.exchange(true))
+        warning(fmt::format("io_uring: buffers cannot be lent for multishot receive: {}{}",
+                           std::strerror(-failure),
+                           failure == -ENOMEM
+                               ? " (the limit of locked memory, ulimit -l, may be too small)"
+                               : ""));
 }
 
 } // namespace
-
-bool multishot_receive_works() noexcept {
-    static const bool works = [] {
-        try {
-            return try_multishot_receive();
-        } catch (const std::bad_alloc&) {
-            return false;
-        }
-    }();
-    return works;
-}
 
 void prepare_multishot_receive(io_uring_sqe& request, int handle, std::uint16_t group) noexcept {
     io_uring_prep_recv_multishot(&request, handle, nullptr, 0, 0);
@@ -83,23 +49,24 @@ provided_ring::~provided_ring() {
     close();
 }
 
-bool provided_ring::open(ring& of, unsigned size, std::uint16_t group) {
+int provided_ring::open(ring& of, unsigned size, std::uint16_t group) {
     const std::size_t bytes = mapped_bytes(size);
     auto* const entries = static_cast<io_uring_buf_ring*>(detail::map_pages(bytes, ring_alignment));
     io_uring_buf_reg wanted = {};
     wanted.ring_addr = reinterpret_cast<std::uintptr_t>(entries);
     wanted.ring_entries = size;
     wanted.bgid = group;
-    if (of.provide_buffers(wanted) != 0) {
+    const int failure = of.provide_buffers(wanted);
+    if (failure != 0) {
         detail::unmap_pages(entries, bytes);
-        return false;
+        return failure;
     }
     io_uring_buf_ring_init(entries);
     of_ = &of;
     entries_ = entries;
     size_ = size;
     group_ = group;
-    return true;
+    return 0;
 }
 
 void provided_ring::add(std::byte* data, std::size_t bytes, std::uint16_t name) noexcept {
@@ -118,8 +85,8 @@ void provided_ring::close() noexcept {
     detail::unmap_pages(std::exchange(entries_, nullptr), mapped_bytes(size_));
 }
 
-buffer_group::buffer_group(buffer_pool& pool, const creation_site& where) noexcept
-    : pool_(&pool), where_(where) {
+buffer_group::buffer_group(buffer_pool& pool, const creation_site& where, std::uint16_t id) noexcept
+    : pool_(&pool), where_(where), id_(id) {
     pool.add(*this);
 }
 
@@ -127,17 +94,19 @@ buffer_group::~buffer_group() {
     return_buffers();
 }
 
-bool buffer_group::open(ring& of, std::uint16_t group) {
-    number_ = group;
-    max_lent_ = std::min(pool_->size() / 2, max_provided);
-    if (max_lent_ == 0 || pool_->buffer_bytes() > max_buffer_bytes)
-        return false;
-    slots_ = std::vector<detail::received_bytes>(std::bit_ceil(max_lent_));
+int buffer_group::open(ring& of) {
+    const std::size_t count = std::min(pool_->size() / 2, max_provided);
+    if (count == 0 || pool_->buffer_bytes() > max_buffer_bytes)
+        return 0;
+    slots_ = std::vector<detail::received_bytes>(std::bit_ceil(count));
     for (detail::received_bytes& each : slots_) {
         each.home = &free_;
         each.give_back();
     }
-    return lent_.open(of, static_cast<unsigned>(slots_.size()), group);
+    const int failure = lent_.open(of, static_cast<unsigned>(slots_.size()), id_);
+    if (failure == 0)
+        max_lent_ = count;
+    return failure;
 }
 
 void buffer_group::feed() noexcept {
@@ -157,11 +126,13 @@ void buffer_group::feed() noexcept {
     lent_.publish();
 }
 
-detail::received_bytes& buffer_group::take(std::uint16_t slot, std::size_t bytes) noexcept {
+detail::received_bytes* buffer_group::take(std::uint16_t slot, std::size_t bytes) noexcept {
+    if (!pool_)
+        return nullptr;
     --lent_count_;
     slots_[slot].lent = false;
     slots_[slot].buffer.resize(bytes);
-    return slots_[slot];
+    return &slots_[slot];
 }
 
 void buffer_group::return_buffers() noexcept {
@@ -175,32 +146,38 @@ void buffer_group::return_buffers() noexcept {
     pool_ = nullptr;
 }
 
-buffer_group* buffer_groups::group_of(const buffer_pool* pool) noexcept {
-    for (const auto& each : groups_) {
-        if (each->pool() == pool)
-            return each.get();
-    }
-    return nullptr;
-}
-
 buffer_group* buffer_groups::group_for(buffer_pool& pool, const creation_site& where) noexcept {
-    buffer_group* const known = group_of(&pool);
-    if (known || refused_ || !multishot_receive_works())
-        return known;
+    for (const auto& each : groups_) {
+        if (each->pool() == &pool)
+            return each->usable() ? each.get() : nullptr;
+    }
     try {
-        std::erase_if(groups_, [](const auto& each) { return !each->pool(); });
-        auto added = std::make_unique<buffer_group>(pool, where);
-        groups_.reserve(groups_.size() + 1);
-        refused_ = !added->open(ring_, made_count_);
-        if (refused_)
-            return nullptr;
-        ++made_count_;
-        added->feed();
-        groups_.push_back(std::move(added));
-        return groups_.back().get();
+        return make_group(pool, where);
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
+}
+
+/// A group that cannot be used is kept as well, so that the kernel is asked once for each pool.
+buffer_group* buffer_groups::make_group(buffer_pool& pool, const creation_site& where) {
+    const auto free = std::find_if(groups_.begin(), groups_.end(),
+                                   [](const auto& each) { return each->unused(); });
+    const auto id = static_cast<std::size_t>(free - groups_.begin());
+    if (id > most_id)
+        return nullptr;
+    if (free == groups_.end())
+        groups_.reserve(groups_.size() + 1);
+    auto added = std::make_unique<buffer_group>(pool, where, static_cast<std::uint16_t>(id));
+    const int failure = added->open(ring_);
+    if (failure != 0)
+        warn_refused(failure);
+    added->feed();
+    buffer_group* const group = added.get();
+    if (id == groups_.size())
+        groups_.push_back(std::move(added));
+    else
+        groups_[id] = std::move(added);
+    return group->usable() ? group : nullptr;
 }
 
 void buffer_groups::feed() noexcept {

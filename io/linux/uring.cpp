@@ -97,7 +97,8 @@ bool uring_backend::open(const context_options& options, std::string& reason) {
     }
     if (!ring_.open(options.ring_entries, reason))
         return false;
-    multishots_.open();
+    if (!multishots_.open(reason))
+        return false;
     if (ring_.reduced_to() != 0)
         warning(
             fmt::format("io_uring: the limit of locked memory (ulimit -l) leaves room for a ring "
@@ -141,7 +142,7 @@ void uring_backend::submit_now(operation& started) noexcept {
 /// socket that is read from again is worth a poll.
 bool uring_backend::waits_for_poll(const operation& read) noexcept {
     detail::descriptor& target = read.target();
-    if (target.shots && target.shots->armed_pool)
+    if (target.shots && target.shots->was_armed && !target.shots->connections)
         return false; // there are bytes, or it had waited for those
     if (target.registered)
         return !target.readable && !target.hung_up;
@@ -177,6 +178,9 @@ void uring_backend::cancel(operation& unwanted) noexcept {
 }
 
 bool uring_backend::unregister(detail::descriptor& known) noexcept {
+    // Nobody can take these any more, and the pool need not outlive the stream.
+    if (known.closing)
+        uring::multishots::drop_untaken(known);
     const bool armed = known.shots && known.shots->armed;
     if (!known.registered && !armed) {
         known.readable = true;

@@ -3,8 +3,10 @@
 
 #include "../../runtime/diagnostics/warning.hpp"
 #include "../posix/calls.hpp"
+#include "multishot_probe.hpp"
 #include <algorithm>
 #include <cerrno>
+#include <fmt/format.h>
 #include <new>
 #include <utility>
 
@@ -23,9 +25,16 @@ bool ends_well(int error) noexcept {
 
 } // namespace
 
-void multishots::open() noexcept {
+bool multishots::open(std::string& reason) {
     // Before, one that met a full completion queue could tell a wrong descriptor.
     can_accept_ = kernel_is_at_least(6, 8);
+    const multishot_support receive = probe_multishot_receive(ring_, reason);
+    can_receive_ = receive == multishot_support::works;
+    if (receive == multishot_support::unknown)
+        warning(fmt::format("io_uring: this context does without multishot receive, which could not "
+                           "be tried: {}",
+                           reason));
+    return receive != multishot_support::no_ring;
 }
 
 bool multishots::wants(const operation& asked) noexcept {
@@ -34,8 +43,10 @@ bool multishots::wants(const operation& asked) noexcept {
         return false;
     if (asked.code() == opcode::accept)
         return can_accept_;
-    if (!asked.arriving() || (shots.armed && shots.armed_pool != shots.pool))
+    if (!asked.arriving() || !can_receive_)
         return false;
+    if (shots.armed)
+        return shots.group->pool() == shots.pool;
     const auto& receive = static_cast<const receive_operation&>(asked);
     return groups_.group_for(receive.pool(), receive.where()) != nullptr;
 }
@@ -53,11 +64,15 @@ bool multishots::arm(operation& waiting) noexcept {
     if (waiting.code() == opcode::accept) {
         shots.armed = requests_.prep_multishot_accept(target);
     } else {
-        const buffer_pool& pool = static_cast<receive_operation&>(waiting).pool();
-        shots.armed = requests_.prep_multishot_receive(target, groups_.group_of(&pool)->number());
-        if (shots.armed)
-            shots.armed_pool = &pool;
+        auto& receive = static_cast<receive_operation&>(waiting);
+        buffer_group& group = *groups_.group_for(receive.pool(), receive.made());
+        shots.armed = requests_.prep_multishot_receive(target, group.id());
+        if (shots.armed) {
+            shots.group = &group;
+            group.add_user();
+        }
     }
+    shots.was_armed = shots.was_armed || shots.armed;
     return shots.armed;
 }
 
@@ -117,20 +132,24 @@ void multishots::drop_untaken(detail::descriptor& target) noexcept {
 verdict multishots::take(detail::descriptor& armed, int answer, unsigned flags) noexcept {
     detail::multishot& shots = *armed.shots;
     const bool over = !(flags & IORING_CQE_F_MORE);
+    buffer_group* const group = shots.group;
     if (over) {
         shots.armed = false;
         shots.ending = false;
+        shots.group = nullptr;
     }
     verdict told = verdict::nothing;
-    if (shots.armed_pool)
-        told = take_bytes(armed, answer, flags);
+    if (group)
+        told = take_bytes(armed, *group, answer, flags);
     else if (answer >= 0)
         told = take_connection(armed, answer);
+    if (over && group)
+        group->remove_user();
     if (!over || told != verdict::nothing)
         return told;
     if (std::exchange(shots.parked, false))
         return take_end(*armed.in.active, answer);
-    if (shots.armed_pool && answer < 0 && !ends_well(-answer))
+    if (group && answer < 0 && !ends_well(-answer))
         shots.failure = -answer;
     return verdict::nothing;
 }
@@ -152,21 +171,21 @@ verdict multishots::take_connection(detail::descriptor& armed, native_handle acc
     return verdict::nothing;
 }
 
-verdict multishots::take_bytes(detail::descriptor& armed, int answer, unsigned flags) noexcept {
+verdict multishots::take_bytes(detail::descriptor& armed, buffer_group& group, int answer,
+                               unsigned flags) noexcept {
     detail::multishot& shots = *armed.shots;
     if (!(flags & IORING_CQE_F_BUFFER))
         return verdict::nothing;
     const auto slot = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
-    buffer_group* const group = groups_.group_of(shots.armed_pool);
-    if (!group)
-        return verdict::nothing; // the pool has gone, and has named whoever should have outlived it
     const auto size = static_cast<std::size_t>(std::max(answer, 0));
-    detail::received_bytes& came = group->take(slot, size);
-    if (answer <= 0) {
-        came.give_back();
+    detail::received_bytes* const came = group.take(slot, size);
+    if (!came)
+        return verdict::nothing;
+    if (answer <= 0 || (armed.closing && !shots.parked)) { // nobody will take it
+        came->give_back();
         return verdict::nothing;
     }
-    shots.bytes.push(came);
+    shots.bytes.push(*came);
     const bool served = shots.parked && take_untaken_bytes(*armed.in.active);
     if (served)
         shots.parked = false;

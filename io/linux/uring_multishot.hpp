@@ -13,6 +13,7 @@
 #include "provided_buffers.hpp"
 #include "ring.hpp"
 #include "uring_requests.hpp"
+#include <string>
 
 namespace coracle::uring {
 
@@ -25,10 +26,10 @@ enum class verdict {
 
 class multishots {
 public:
-    multishots(ring& of, requests& by) noexcept : groups_(of), requests_(by) {}
+    multishots(ring& of, requests& by) noexcept : ring_(of), groups_(of), requests_(by) {}
 
-    /// Looks at what this kernel can do.
-    void open() noexcept;
+    /// Looks at what this kernel can do. False, with the reason, if the ring does not work.
+    [[nodiscard]] bool open(std::string& reason);
 
     /// Whether an operation has to park, and does not ask the kernel by itself.
     [[nodiscard]] bool has_to_park(const operation& asked) noexcept {
@@ -62,13 +63,15 @@ private:
     [[nodiscard]] bool arm(operation& waiting) noexcept;
     [[nodiscard]] verdict take_connection(detail::descriptor& armed,
                                           native_handle accepted) noexcept;
-    [[nodiscard]] verdict take_bytes(detail::descriptor& armed, int answer,
+    [[nodiscard]] verdict take_bytes(detail::descriptor& armed, buffer_group& group, int answer,
                                      unsigned flags) noexcept;
     [[nodiscard]] static verdict take_end(operation& waiting, int answer) noexcept;
 
+    ring& ring_;
     buffer_groups groups_;
     requests& requests_;
     bool can_accept_ = false;
+    bool can_receive_ = false;
 };
 
 } // namespace coracle::uring

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -158,4 +159,34 @@ TEST_CASE("multishot: an entry that takes nothing loses nothing") {
 TEST_CASE("multishot: cancels and closings that find no room are asked for again") {
     static_cast<void>(hide_all(of_entering, [] { return end_all(false); }));
     static_cast<void>(hide_all(of_entering, [] { return end_all(true); }));
+}
+
+TEST_CASE("multishot: a probe that could not be made is said, and made again by the next context") {
+    buffer_pool pool(16, 64);
+    std::size_t lent = 0;
+    auto scenario = [&]() -> task<> {
+        connection ends = co_await connect_ends();
+        multishot_receive incoming = ends.here.receive_many(pool);
+        co_await ends.there.write("x");
+        const buffer_lease bytes = co_await incoming.next();
+        require_that(bytes.size() == 1);
+        lent = pool.leased() - 1;
+    };
+    run_clean(scenario);
+    const std::size_t usual = lent;
+    {
+        const counted_warnings warnings;
+        std::optional<context> without;
+        bool struck = false;
+        {
+            const fault planned("socketpair", 1, EMFILE);
+            without.emplace();
+            struck = planned.struck();
+        }
+        without->run(scenario());
+        CHECK(lent == 0);
+        CHECK(counted_warnings::number == (struck ? 1 : 0));
+    }
+    run_clean(scenario);
+    CHECK(lent == usual);
 }
