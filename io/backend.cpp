@@ -3,7 +3,6 @@
 
 #include "../memory/fatal.hpp"
 #include "../runtime/diagnostics/warning.hpp"
-#include "multishot_receive.hpp"
 #include "unused_sockets.hpp"
 #include <fmt/format.h>
 #include <utility>
@@ -30,7 +29,7 @@ backend* backend::current() noexcept {
 
 void backend::set_current(backend* now_current) noexcept {
     backend_of_this_thread = now_current;
-    buffer_registrar::set_current(now_current ? now_current->registrar() : nullptr);
+    buffer_registrar::set_current(now_current ? now_current->optional().registrar : nullptr);
 }
 
 backend::~backend() {
@@ -45,59 +44,50 @@ driver_totals backend::totals() const noexcept {
     return {operations_in_flight(), descriptors()};
 }
 
-bool backend::start(operation& started) noexcept {
-    detail::descriptor& target = started.target();
+bool backend::start(operation& op) noexcept {
+    detail::descriptor& target = op.target();
     if (target.owner != this) {
         if (target.owner) {
-            started.fail(error::wrong_loop);
+            op.fail(error::wrong_loop);
             return false;
         }
         attach(target);
     }
-    if (target.write_cut_short && is_write(started.code())) {
-        started.fail(error::write_cut_short);
+    if (target.write_cut_short && is_write(op.code())) {
+        op.fail(error::write_cut_short);
         return false;
     }
-    const bool multishot = target.shots && target.shots->wanted;
-    if (multishot && is_read(started.code()) && !started.arriving()) {
-        started.fail(std::make_error_code(std::errc::device_or_resource_busy));
+    detail::io_queue& queue = op.io_queue();
+    if (is_read(op.code()) && (target.many || !queue.idle())) {
+        op.fail(std::make_error_code(std::errc::device_or_resource_busy));
         return false;
     }
-    detail::io_queue& io_queue = started.io_queue();
-    if (!io_queue.idle()) {
-        if (is_read(started.code())) {
-            started.fail(std::make_error_code(std::errc::device_or_resource_busy));
+    if (!queue.idle()) {
+        if (op.code() == opcode::wait_readable) {
+            op.fail(std::make_error_code(std::errc::device_or_resource_busy));
             return false;
         }
-        io_queue.waiting.push(started);
+        queue.waiting.push(op);
         return true;
     }
-    io_queue.active = &started;
-    const bool taken = submit(started);
-    if (started.starved())
-        static_cast<receive_operation&>(started).wait_for_buffer();
-    if (taken || started.starved()) {
+    queue.active = &op;
+    if (submit(op) || op.next_step()) {
         in_flight_.add();
         return true;
     }
-    io_queue.active = nullptr;
+    queue.active = nullptr;
     return false;
 }
 
-void backend::go_on(operation& granted) noexcept {
-    if (!submit(granted))
-        retire(granted);
-}
-
-void backend::retire(operation& over) noexcept {
-    if (over.starved())
-        return static_cast<receive_operation&>(over).wait_for_buffer();
+void backend::retire(operation& op) noexcept {
+    if (op.next_step())
+        return;
     in_flight_.subtract();
-    detail::descriptor& target = over.target();
-    detail::io_queue& io_queue = over.io_queue();
-    io_queue.active = nullptr;
-    over.complete();
-    while (operation* const next = io_queue.waiting.pop()) {
+    detail::descriptor& target = op.target();
+    detail::io_queue& queue = op.io_queue();
+    queue.active = nullptr;
+    op.complete();
+    while (operation* const next = queue.waiting.pop()) {
         if (start(*next))
             return;
         next->complete();
@@ -114,13 +104,12 @@ void backend::refuse(operation& unsupported, std::string_view why) noexcept {
     unsupported.fail(std::make_error_code(std::errc::operation_not_supported));
 }
 
-void backend::stop(operation& unwanted) noexcept {
-    if (unwanted.io_queue().waiting.remove(unwanted)) {
-        unwanted.fail(detail::cancelled_code());
-        unwanted.complete();
-        return;
-    }
-    cancel(unwanted);
+void backend::stop(operation& op) noexcept {
+    if (op.io_queue().active == &op)
+        return cancel(op);
+    op.io_queue().waiting.remove(op);
+    op.fail(detail::cancelled_code());
+    op.complete();
 }
 
 void backend::close(detail::descriptor& closed) noexcept {
@@ -187,14 +176,22 @@ void backend::unlink(detail::descriptor& known) noexcept {
     if (known.next)
         known.next->previous = known.previous;
     known.owner = nullptr;
+    known.backend_object = nullptr;
+    known.backend_flags = {};
     descriptors_.subtract();
     --known.refs; // the caller has one
 }
 
 void backend::detach(detail::descriptor& known) noexcept {
     const detail::descriptor_ref kept(&known);
-    unregister_now(known);
+    while (!unregister(known))
+        poll(time_point::max());
     unlink(known);
+}
+
+void backend::finish_closing() {
+    while (closing_ > 0)
+        poll(time_point::max());
 }
 
 void backend::detach_all() noexcept {

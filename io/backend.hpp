@@ -3,14 +3,15 @@
 // backend: the driver of a loop that also knows a kernel's way of doing operations.
 //
 // What all backends share is here: whose turn it is in an io_queue, and when a descriptor may be
-// closed. A kernel's part is four functions. `submit` and `cancel` never resume anything; when the
-// kernel has finished with an operation, the backend advances or fails it and calls `retire`.
+// closed. A kernel's part is `submit`, `cancel`, `unregister`, `poll` and `wake`; what only some
+// kernels can do are its capabilities. None of these resumes anything: when the kernel has finished
+// with an operation, the backend advances or fails it and calls `retire`.
 #pragma once
 
 #include "../runtime/diagnostics/gauge.hpp"
 #include "../runtime/diagnostics/leaks.hpp"
 #include "../runtime/driver.hpp"
-#include "buffer_registrar.hpp"
+#include "capabilities.hpp"
 #include "descriptor.hpp"
 #include "operation.hpp"
 #include <cstddef>
@@ -29,44 +30,20 @@ struct backend : driver {
 
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
-    /// Where the sockets that this kernel works with are opened.
-    [[nodiscard]] virtual network& sockets() noexcept { return network::native(); }
-
-    /// Makes memory known to this kernel in advance; null if it knows nothing of the kind.
-    [[nodiscard]] virtual buffer_registrar* registrar() noexcept { return nullptr; }
-
     /// Takes an operation that is active in its io_queue. False if it is complete already.
-    [[nodiscard]] virtual bool submit(operation& started) noexcept = 0;
+    [[nodiscard]] virtual bool submit(operation& op) noexcept = 0;
 
     /// Asks for the end of an operation that `submit` has taken. Cannot fail and is never dropped.
-    virtual void cancel(operation& unwanted) noexcept = 0;
+    virtual void cancel(operation& op) noexcept = 0;
 
-    /// A descriptor without operations is about to be closed. False if the kernel still knows of
-    /// it: then the backend calls `on_unregistered` once it does not.
-    [[nodiscard]] virtual bool unregister(detail::descriptor&) noexcept { return true; }
+    /// A descriptor without operations is about to be closed or given away. False if the kernel
+    /// still knows of it: then the backend calls `on_unregistered` once it does not.
+    [[nodiscard]] virtual bool unregister(detail::descriptor& known) noexcept = 0;
 
-    /// The same, but at once. Not called while completions are collected.
-    virtual void unregister_now(detail::descriptor& known) noexcept {
-        static_cast<void>(unregister(known));
-    }
-
-    /// Nobody wants the multishot of a descriptor any more: the kernel need not bring more.
-    virtual void disarm(detail::descriptor&) noexcept {}
+    /// What not every kernel can do.
+    [[nodiscard]] const capabilities& optional() const noexcept { return capabilities_; }
 
     [[nodiscard]] driver_totals totals() const noexcept override;
-
-    /// A stream's direction has been ended. Where that does not end what is under way there, the
-    /// backend does: reads give 0, writes fail.
-    virtual void was_shut_down(detail::descriptor&, shutdown_direction) noexcept {}
-
-    /// Gives to the kernel what it has not been given yet.
-    virtual void flush() noexcept {}
-
-    /// Waits until the kernel knows of no descriptor that is being closed.
-    virtual void finish_closing() noexcept {}
-
-    /// Lets go of the buffers of pools that the kernel has at hand. They are lent anew when needed.
-    virtual void return_buffers() noexcept {}
 
     /// The backend of this thread; null outside of a context.
     [[nodiscard]] static backend* current() noexcept;
@@ -75,16 +52,14 @@ struct backend : driver {
     // For operations and sockets.
 
     /// Gives an operation its turn, now or later. False if it is complete already.
-    [[nodiscard]] bool start(operation& started) noexcept;
+    [[nodiscard]] bool start(operation& op) noexcept;
 
     /// Ends the waiting of an operation that has been started.
-    void stop(operation& unwanted) noexcept;
+    void stop(operation& op) noexcept;
 
-    /// A receive that waited for a buffer has got it.
-    void go_on(operation& granted) noexcept;
-
-    /// A receive that waited for a buffer does so no more, and has failed.
-    void finish(operation& over) noexcept { retire(over); }
+    /// One request of an operation is over. Unless it has a next step its job becomes ready, and
+    /// the next operation in its io_queue has its turn.
+    void retire(operation& op) noexcept;
 
     /// The socket of a descriptor is gone.
     void close(detail::descriptor& closed) noexcept;
@@ -94,6 +69,9 @@ struct backend : driver {
 
     /// The same for all: sockets may outlive the loop that used them.
     void detach_all() noexcept;
+
+    /// Waits until the kernel knows of no descriptor that is being closed.
+    void finish_closing();
 
     /// Adds every open socket that was used here, or made here and not used yet.
     void list_sockets(std::vector<leak>& to) const;
@@ -108,10 +86,6 @@ struct backend : driver {
 protected:
     backend() = default;
 
-    /// An operation taken by `submit` is over: its job becomes ready, and the next one in its
-    /// io_queue has its turn.
-    void retire(operation& over) noexcept;
-
     /// For `submit`: this kernel cannot do it. Fails the operation with operation_not_supported,
     /// and says once for each kind of operation which backend refused what, and why.
     void refuse(operation& unsupported, std::string_view why) noexcept;
@@ -122,6 +96,8 @@ protected:
 
     /// Asks `unregister` again for all that are being closed and wait for nothing else.
     void retry_closing() noexcept;
+
+    capabilities capabilities_;
 
 private:
     void attach(detail::descriptor& added) noexcept;

@@ -87,7 +87,8 @@ context::context(const context_options& options)
 
 context::~context() {
     finish_closing();
-    backend_->return_buffers();
+    if (detail::multishot_source* const source = backend_->optional().multishot)
+        source->return_buffers();
     if (detail::inspectable && reports_)
         report_leaks();
     backend_->detach_all();

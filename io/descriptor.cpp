@@ -2,8 +2,6 @@
 #include "descriptor.hpp"
 
 #include "../memory/frame_allocator.hpp"
-#include "multishot.hpp"
-#include "operation.hpp"
 #include <fmt/format.h>
 #include <string>
 #include <string_view>
@@ -12,53 +10,8 @@
 
 namespace coracle::detail {
 
-void operation_queue::push(operation& added) noexcept {
-    push_front(added);
-    last_ = &added;
-}
-
-void operation_queue::push_front(operation& added) noexcept {
-    if (last_) {
-        added.next = std::exchange(last_->next, &added);
-    } else {
-        added.next = &added;
-        last_ = &added;
-    }
-}
-
-operation* operation_queue::pop() noexcept {
-    if (!last_)
-        return nullptr;
-    operation* const first = last_->next;
-    unlink_after(*last_);
-    return first;
-}
-
-bool operation_queue::remove(operation& removed) noexcept {
-    if (!last_)
-        return false;
-    operation* before = last_;
-    do {
-        if (before->next == &removed) {
-            unlink_after(*before);
-            return true;
-        }
-        before = before->next;
-    } while (before != last_);
-    return false;
-}
-
-void operation_queue::unlink_after(operation& before) noexcept {
-    operation* const gone = before.next;
-    before.next = gone->next;
-    if (gone == last_)
-        last_ = gone == &before ? nullptr : &before;
-}
-
 descriptor::descriptor(native_handle opened, network& by, creation_site by_whom) noexcept
     : handle(opened), opened_by(&by), where(by_whom) {}
-
-descriptor::~descriptor() = default;
 
 void* descriptor::operator new(std::size_t bytes) {
     return allocate_frame(bytes);

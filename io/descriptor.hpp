@@ -11,41 +11,19 @@
 
 #include "../runtime/diagnostics/creation_site.hpp"
 #include "network.hpp"
-#include "windows/native_storage.hpp"
+#include "operation_queue.hpp"
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
 namespace coracle {
 
 struct backend;
-class operation;
 
 namespace detail {
-
-struct multishot;
-
-/// Operations that wait for something, in order. Intrusive: an operation is in one at most. The
-/// last one leads back to the first, since every connection has two of these.
-class operation_queue {
-public:
-    [[nodiscard]] bool empty() const noexcept { return !last_; }
-
-    void push(operation& added) noexcept;
-    void push_front(operation& added) noexcept;
-    [[nodiscard]] operation* pop() noexcept;
-
-    /// Takes an operation out of the queue. False if it is not in it.
-    bool remove(operation& removed) noexcept;
-
-private:
-    void unlink_after(operation& before) noexcept;
-
-    operation* last_ = nullptr;
-};
 
 /// The operations of one direction: one that is under way, and those that wait for their turn.
 struct io_queue {
@@ -59,8 +37,6 @@ struct io_queue {
 /// it, so that an operation that is awaited late finds a closed descriptor and not a freed one.
 struct descriptor {
     descriptor(native_handle opened, network& by, creation_site where) noexcept;
-    ~descriptor();
-
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
 
@@ -76,11 +52,10 @@ struct descriptor {
     network* opened_by;
     backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
     descriptor* next = nullptr;
-    descriptor* previous = nullptr;   // among those of its owner
-    io_queue in;                      // read, accept
-    io_queue out;                     // write, connect
-    std::unique_ptr<multishot> shots; // if it has ever been wanted
-    [[no_unique_address]] descriptor_storage storage;
+    descriptor* previous = nullptr; // among those of its owner
+    io_queue in;                    // read, accept
+    io_queue out;                   // write, connect
+    void* backend_object = nullptr; // its owner's own, as are backend_flags
 
     // Where the socket was made, and where it is listed until it is used: see unused_sockets.hpp.
     [[no_unique_address]] creation_site where;
@@ -92,15 +67,9 @@ struct descriptor {
     bool write_ended = false;     // by shutdown: the connection can then end without a reset
     bool starved = false;         // a listener that has said that descriptors have run out
 
-    // For backends that are told of readiness.
-    bool registered = false;
-    bool non_blocking = false;
-    bool readable = true; // unless the kernel said otherwise
-    bool writable = true;
-    bool hung_up = false;       // the end of the stream is near: a short read does not mean empty
-    bool read_before = false;   // it is worth while to be told when it is readable again
-    bool read_parked = false;   // its read waits for that, and is not with the kernel
-    bool unregistering = false; // being registered is about to end
+    bool non_blocking = false; // the handle is
+    bool many = false;         // an accept_many or a receive_many object is there
+    std::array<bool, 6> backend_flags = {};
 };
 
 /// As "descriptor 7, peer 127.0.0.1:4000": with the address of the peer, or its own without one.

@@ -19,64 +19,82 @@ result<buffer_lease> receive_operation::await_result() {
 }
 
 void receive_operation::interrupt() noexcept {
-    if (!starved_)
+    if (!waits_for_buffer_)
         return operation::interrupt();
     pool_->stop_waiting(*this);
-    starved_ = false;
+    waits_for_buffer_ = false;
     fail(detail::cancelled_code());
-    target().owner->finish(*this);
+    target().owner->retire(*this);
 }
 
 void receive_operation::describe(detail::awaiter_notes& notes) const {
     operation::describe(notes);
-    if (starved_)
+    if (waits_for_buffer_)
         notes.detail += ", bytes are there, but no buffer is";
 }
 
-bool receive_operation::arrived() noexcept {
-    if (interrupted()) {
-        fail(detail::cancelled_code());
+bool receive_operation::next_step() noexcept {
+    for (;;) {
+        if (code() == opcode::wait_readable) {
+            if (failure() || take_received())
+                return false;
+            if (interrupted()) {
+                fail(detail::cancelled_code());
+                return false;
+            }
+            buffer_lease spare = pool_->try_lease(where());
+            if (!spare) {
+                waits_for_buffer_ = true;
+                pool_->wait(*this);
+                return true;
+            }
+            use(std::move(spare));
+        } else if (failure().code() == std::errc::resource_unavailable_try_again) {
+            buffer_.reset(); // an idle stream holds none
+            become(opcode::wait_readable);
+        } else {
+            return false;
+        }
+        if (target().owner->submit(*this))
+            return true;
+    }
+}
+
+/// Whether the kernel has brought something already, which ends the operation.
+bool receive_operation::take_received() noexcept {
+    detail::multishot_source* const source = target().owner->optional().multishot;
+    if (!source)
+        return false;
+    std::optional<result<buffer_lease>> received = source->take(target());
+    if (!received)
+        return false;
+    if (!*received) {
+        fail(received->error());
         return true;
     }
-    starved_ = !borrow();
-    return starved_;
-}
-
-bool receive_operation::borrow() noexcept {
-    buffer_lease spare = pool_->try_lease(where());
-    if (spare)
-        read_into(std::move(spare));
-    return !arriving_;
-}
-
-void receive_operation::give_back() noexcept {
-    arriving_ = true;
-    buffer_.reset();
-    use_buffer(nullptr, 0);
+    become(opcode::try_read);
+    buffer_ = std::move(**received);
+    if (!buffer_) {
+        static_cast<void>(advance(0));
+        return true;
+    }
+    detail::mark_written(buffer_.data(), buffer_.size());
+    done_ = static_cast<std::int64_t>(buffer_.size());
+    return true;
 }
 
 void receive_operation::on_buffer(buffer_lease given) noexcept {
-    starved_ = false;
-    read_into(std::move(given));
-    target().owner->go_on(*this);
+    waits_for_buffer_ = false;
+    use(std::move(given));
+    backend& owner = *target().owner;
+    if (!owner.submit(*this))
+        owner.retire(*this);
 }
 
-void receive_operation::read_into(buffer_lease given) noexcept {
-    arriving_ = false;
+void receive_operation::use(buffer_lease given) noexcept {
+    become(opcode::try_read);
     buffer_ = std::move(given);
     use_buffer(buffer_.data(), buffer_.size());
-}
-
-void receive_operation::deliver(buffer_lease bytes) noexcept {
-    arriving_ = false;
-    detail::mark_written(bytes.data(), bytes.size());
-    done_ = static_cast<std::int64_t>(bytes.size());
-    buffer_ = std::move(bytes);
-}
-
-void receive_operation::deliver_end() noexcept {
-    arriving_ = false;
-    static_cast<void>(advance(0));
 }
 
 } // namespace coracle

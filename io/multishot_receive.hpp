@@ -3,10 +3,10 @@
 // multishot_receive: the bytes of a stream, in buffers of a pool that are taken only when there is
 // something. So a connection that is idle holds no buffer.
 //
-// A kernel that can do it takes the buffers itself, as bytes arrive, from those that the backend
-// has lent it. Elsewhere, and when it has run out of them, a receive goes in two steps on every
-// backend: it waits until there is something; then it takes a buffer, waiting for one in the queue
-// of the pool if it must, and reads.
+// A receive is a loop above the backend: wait until the stream is readable, take a buffer, waiting
+// for one in the queue of the pool if it must, and read. A kernel with multishot receive takes the
+// buffers by itself, from those that the backend has lent it; then what has come is taken from
+// there.
 #pragma once
 
 #include "buffer_pool.hpp"
@@ -21,10 +21,8 @@ class [[nodiscard]] receive_operation final : public transfer_operation, buffer_
 public:
     receive_operation(const detail::descriptor_ref& from, buffer_pool& into,
                       const creation_site& where) noexcept
-        : transfer_operation(opcode::read, from, nullptr, 0, "receive"), buffer_waiter(where),
-          pool_(&into) {
-        arriving_ = true;
-    }
+        : transfer_operation(opcode::wait_readable, from, nullptr, 0, "receive"),
+          buffer_waiter(where), pool_(&into) {}
 
     receive_operation(receive_operation&& idle) noexcept
         : transfer_operation(static_cast<transfer_operation&&>(idle)), buffer_waiter(idle.where()),
@@ -37,36 +35,23 @@ public:
     void interrupt() noexcept override;
     void describe(detail::awaiter_notes& notes) const override;
 
-    // The rest is for operations and backends.
+    // The rest is for backends.
+
+    [[nodiscard]] bool next_step() noexcept override;
 
     [[nodiscard]] buffer_pool& pool() const noexcept { return *pool_; }
 
-    /// Where it was made, by which job.
+    /// Where the stream's `receive_many` was called, by which job.
     [[nodiscard]] const creation_site& where() const noexcept { return buffer_waiter::where(); }
-
-    /// Takes a buffer before there is something; false if there is none. And gives it back, if
-    /// there was not.
-    [[nodiscard]] bool borrow() noexcept;
-    void give_back() noexcept;
-
-    /// There is something: takes a buffer, and can then be submitted again. True if there is none.
-    [[nodiscard]] bool arrived() noexcept;
-
-    /// Waits for a buffer. In the meantime it stays where it is in its io_queue.
-    void wait_for_buffer() noexcept { pool_->wait(*this); }
-
-    /// Here are the bytes: it is done.
-    void deliver(buffer_lease bytes) noexcept;
-
-    /// There will be none: the stream has ended.
-    void deliver_end() noexcept;
 
 private:
     void on_buffer(buffer_lease given) noexcept override;
-    void read_into(buffer_lease given) noexcept;
+    [[nodiscard]] bool take_received() noexcept;
+    void use(buffer_lease given) noexcept;
 
     buffer_pool* pool_;
-    buffer_lease buffer_;
+    [[no_unique_address]] buffer_lease buffer_; // the next one stands in its padding
+    bool waits_for_buffer_ = false;
 };
 
 /// Receives from one stream; stream::receive_many makes it. Neither the pool nor the stream's loop

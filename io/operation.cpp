@@ -7,7 +7,6 @@
 #include "../memory/sanitize.hpp"
 #include "../runtime/diagnostics/inspect.hpp"
 #include "backend.hpp"
-#include "multishot_receive.hpp"
 #include <algorithm>
 
 namespace coracle {
@@ -47,12 +46,10 @@ void operation::describe(detail::awaiter_notes& notes) const {
 }
 
 bool operation::advance(std::int64_t count) noexcept {
-    if (code_ == opcode::accept) {
+    if (code_ < opcode::read) {
         done_ = count;
         return true;
     }
-    if (arriving_)
-        return static_cast<receive_operation*>(this)->arrived();
     note_written(count);
     done_ += count;
     if (count == 0 && inbound()) {
@@ -74,7 +71,7 @@ bool operation::advance(std::int64_t count) noexcept {
 /// Memory checkers do not see what a kernel writes.
 void operation::note_written(std::int64_t count) noexcept {
     auto left = static_cast<std::size_t>(count);
-    if (code_ == opcode::read) {
+    if (code_ == opcode::read || code_ == opcode::try_read) {
         detail::mark_written(static_cast<transfer_operation*>(this)->data(), left);
     } else if (code_ == opcode::read_vector) {
         std::array<vector_operation::part, vector_operation::max_parts> parts;
@@ -89,8 +86,14 @@ void operation::note_written(std::int64_t count) noexcept {
 
 void operation::fail(std::error_code error) noexcept {
     failure_ = error;
-    if (!inbound() && done_ > 0 && interrupted_)
+    if (inbound())
+        return;
+    if (done_ > 0 && interrupted_)
         target_->write_cut_short = true;
+    // A kernel tells a reset once, and may have told it to the part of a write that was done.
+    if (error == std::errc::broken_pipe && !target_->write_ended &&
+        target_->opened_by->was_reset(target_->handle))
+        failure_ = std::make_error_code(std::errc::connection_reset);
 }
 
 vector_operation::part vector_operation::part_at(std::size_t index) const noexcept {

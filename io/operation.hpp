@@ -31,13 +31,25 @@
 
 namespace coracle {
 
-enum class opcode : std::uint8_t { accept, read, read_vector, connect, write, write_vector };
+enum class opcode : std::uint8_t {
+    accept,
+    wait_readable, // done when a read would not wait: there are bytes, an end or an error
+    read,
+    try_read, // fails with resource_unavailable_try_again where a read would wait
+    read_vector,
+    connect,
+    write,
+    write_vector,
+};
 
 [[nodiscard]] constexpr const char* to_string(opcode code) noexcept {
     switch (code) {
     case opcode::accept:
         return "accept";
+    case opcode::wait_readable:
+        return "wait_readable";
     case opcode::read:
+    case opcode::try_read:
     case opcode::read_vector:
         return "read";
     case opcode::connect:
@@ -74,12 +86,9 @@ public:
     /// The kernel refused it.
     void fail(std::error_code error) noexcept;
 
-    /// A receive that has no buffer yet: it asks for none of the bytes, only whether there are
-    /// some.
-    [[nodiscard]] bool arriving() const noexcept { return arriving_; }
-
-    /// A receive for which there are bytes, and no buffer.
-    [[nodiscard]] bool starved() const noexcept { return starved_; }
+    /// One request is done. An operation that is made of several gives its backend the next one,
+    /// and stays active in its queue. False if that was the last.
+    [[nodiscard]] virtual bool next_step() noexcept { return false; }
 
     /// Somebody has asked for its end.
     [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
@@ -94,7 +103,9 @@ public:
         return inbound() ? target_->in : target_->out;
     }
 
-    operation* next = nullptr; // in the operation_queue that it is in
+    // In the operation_queue that it is in.
+    operation* next = nullptr;
+    operation* previous = nullptr;
 
     [[no_unique_address]] detail::operation_storage storage; // for what the kernel writes to
 
@@ -137,6 +148,13 @@ protected:
 
     [[nodiscard]] detail::failure failure() const noexcept { return failure_; }
 
+    /// What the next step asks for.
+    void become(opcode code) noexcept {
+        code_ = code;
+        failure_ = {};
+        done_ = 0;
+    }
+
     std::int64_t done_ = 0; // bytes so far, or the handle
     std::int64_t goal_ = 0; // bytes that must be done; 0: whatever comes
 
@@ -146,14 +164,10 @@ private:
     void fail_unless_cancelled() noexcept;
 
     detail::descriptor_ref target_;
-    detail::failure failure_;
+    [[no_unique_address]] detail::failure failure_; // the next three stand in its padding
     opcode code_;
     bool settled_ = false;
     bool interrupted_ = false;
-
-protected: // here, where they take no more room
-    bool arriving_ = false;
-    bool starved_ = false;
 };
 
 /// Bytes to or from one buffer.

@@ -20,7 +20,7 @@ constexpr auto starved_pause = 50ms;
 
 network& present_network() noexcept {
     backend* const current = backend::current();
-    return current ? current->sockets() : network::native();
+    return current ? *current->optional().sockets : network::native();
 }
 
 socket open_stream(address::family family, creation_site where) {

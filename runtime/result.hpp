@@ -22,7 +22,7 @@ public:
     failure() noexcept = default;
 
     failure(std::error_code code) noexcept
-        : value_(code.value()), category_(code ? &code.category() : nullptr) {}
+        : category_(code ? &code.category() : nullptr), value_(code.value()) {}
 
     [[nodiscard]] explicit operator bool() const noexcept { return category_ != nullptr; }
 
@@ -31,8 +31,8 @@ public:
     }
 
 private:
-    int value_ = 0;
     const std::error_category* category_ = nullptr;
+    int value_ = 0; // the last, so that what follows can use the padding
 };
 
 } // namespace detail

@@ -14,10 +14,10 @@ namespace coracle::uring {
 
 namespace {
 
-constexpr std::size_t max_provided = 256;        // more would only take them out of the cache
+constexpr std::size_t max_provided = 256;         // more would only take them out of the cache
 constexpr std::size_t ring_alignment = 64 * 1024; // a multiple of every page size in use
 constexpr std::size_t max_buffer_bytes = std::size_t{1} << 30;
-constexpr std::size_t most_id = 65535;
+constexpr std::size_t max_id = 65535;
 
 std::size_t mapped_bytes(unsigned entries) noexcept {
     const std::size_t bytes = entries * sizeof(io_uring_buf);
@@ -28,10 +28,9 @@ std::size_t mapped_bytes(unsigned entries) noexcept {
 void warn_refused(int failure) {
     static std::atomic<bool> said = false;
     if (!said.exchange(true))
-        warning(fmt::format("io_uring: buffers cannot be lent for multishot receive: {}{}",
-                           std::strerror(-failure),
-                           failure == -ENOMEM
-                               ? " (the limit of locked memory, ulimit -l, may be too small)"
+        warning(fmt::format(
+            "io_uring: buffers cannot be lent for multishot receive: {}{}", std::strerror(-failure),
+            failure == -ENOMEM ? " (the limit of locked memory, ulimit -l, may be too small)"
                                : ""));
 }
 
@@ -98,8 +97,8 @@ int buffer_group::open(ring& of) {
     const std::size_t count = std::min(pool_->size() / 2, max_provided);
     if (count == 0 || pool_->buffer_bytes() > max_buffer_bytes)
         return 0;
-    slots_ = std::vector<detail::received_bytes>(std::bit_ceil(count));
-    for (detail::received_bytes& each : slots_) {
+    slots_ = std::vector<received_bytes>(std::bit_ceil(count));
+    for (received_bytes& each : slots_) {
         each.home = &free_;
         each.give_back();
     }
@@ -116,7 +115,7 @@ void buffer_group::feed() noexcept {
         buffer_lease spare = pool_->try_lease(where_);
         if (!spare)
             break;
-        detail::received_bytes& slot = *free_;
+        received_bytes& slot = *free_;
         free_ = slot.next;
         lent_.add(spare.data(), spare.size(), static_cast<std::uint16_t>(&slot - slots_.data()));
         slot.buffer = std::move(spare);
@@ -126,7 +125,7 @@ void buffer_group::feed() noexcept {
     lent_.publish();
 }
 
-detail::received_bytes* buffer_group::take(std::uint16_t slot, std::size_t bytes) noexcept {
+received_bytes* buffer_group::take(std::uint16_t slot, std::size_t bytes) noexcept {
     if (!pool_)
         return nullptr;
     --lent_count_;
@@ -137,7 +136,7 @@ detail::received_bytes* buffer_group::take(std::uint16_t slot, std::size_t bytes
 
 void buffer_group::return_buffers() noexcept {
     lent_.close();
-    for (detail::received_bytes& each : slots_) {
+    for (received_bytes& each : slots_) {
         if (std::exchange(each.lent, false))
             each.buffer.reset();
     }
@@ -163,7 +162,7 @@ buffer_group* buffer_groups::make_group(buffer_pool& pool, const creation_site& 
     const auto free = std::find_if(groups_.begin(), groups_.end(),
                                    [](const auto& each) { return each->unused(); });
     const auto id = static_cast<std::size_t>(free - groups_.begin());
-    if (id > most_id)
+    if (id > max_id)
         return nullptr;
     if (free == groups_.end())
         groups_.reserve(groups_.size() + 1);

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "../buffer_pool.hpp"
-#include "../multishot.hpp"
+#include "received_bytes.hpp"
 #include "ring.hpp"
 #include <cstddef>
 #include <cstdint>
@@ -85,7 +85,7 @@ public:
     void return_buffers() noexcept;
 
     /// The kernel has filled a slot with so many bytes. Null if the pool has ended since.
-    [[nodiscard]] detail::received_bytes* take(std::uint16_t slot, std::size_t bytes) noexcept;
+    [[nodiscard]] received_bytes* take(std::uint16_t slot, std::size_t bytes) noexcept;
 
 private:
     void on_pool_destroyed() noexcept override { return_buffers(); }
@@ -93,8 +93,8 @@ private:
     buffer_pool* pool_;
     [[no_unique_address]] creation_site where_;
     provided_ring lent_;
-    std::vector<detail::received_bytes> slots_;
-    detail::received_bytes* free_ = nullptr;
+    std::vector<received_bytes> slots_;
+    received_bytes* free_ = nullptr;
     std::size_t max_lent_ = 0; // 0: it cannot be used
     std::size_t lent_count_ = 0;
     std::size_t users_ = 0;

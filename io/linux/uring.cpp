@@ -2,8 +2,7 @@
 //
 // io_uring: completions. Operations become requests (uring_requests); an iteration gives all of
 // them to the kernel and waits for completions in one entry, collects everything that has come, and
-// only then is anything resumed. What goes on and on, one request for all that a socket brings, is
-// in uring_multishot.
+// only then is anything resumed. One request for all that a socket brings is in uring_multishot.
 //
 // A read of a socket that has been read from before is not given to the kernel before there is
 // something to read: one poll, made once, tells that of every arrival, where a read that has to
@@ -40,41 +39,40 @@ namespace {
 
 using uring::no_timeout;
 
-class uring_backend final : public backend {
+class uring_backend final : public backend, detail::submission_batch {
 public:
-    uring_backend() = default;
+    uring_backend() noexcept {
+        capabilities_.registrar = &buffers_;
+        capabilities_.multishot = &multishots_;
+        capabilities_.batch = this;
+    }
+
     ~uring_backend() override;
 
     [[nodiscard]] bool open(const context_options& options, std::string& reason);
 
     std::string_view name() const noexcept override { return "io_uring"; }
 
-    buffer_registrar* registrar() noexcept override { return &buffers_; }
-
     time_point now() noexcept override { return std::chrono::steady_clock::now(); }
 
     void poll(time_point deadline) override;
     void wake() noexcept override;
-    bool submit(operation& started) noexcept override;
-    void cancel(operation& unwanted) noexcept override;
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
     bool unregister(detail::descriptor& known) noexcept override;
-    void unregister_now(detail::descriptor& known) noexcept override;
-    void disarm(detail::descriptor& unwanted) noexcept override;
-    void flush() noexcept override;
-    void finish_closing() noexcept override;
-    void return_buffers() noexcept override;
 
 private:
-    void submit_now(operation& started) noexcept;
-    [[nodiscard]] bool request(operation& started) noexcept;
-    [[nodiscard]] bool waits_for_poll(const operation& read) noexcept;
+    void flush() noexcept override;
+    void submit_now(operation& op) noexcept;
+    [[nodiscard]] bool request(operation& op) noexcept;
+    [[nodiscard]] bool waits_for_poll(const operation& op) noexcept;
     void request_poll(detail::descriptor& polled) noexcept;
     void request_wake() noexcept;
-    void request_backlog() noexcept;
+    bool request_backlog() noexcept;
     void collect() noexcept;
-    void complete(operation& answered, int answer) noexcept;
+    void complete(operation& op, int answer) noexcept;
     void complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
-    void complete_multishot(detail::descriptor& armed, int answer, unsigned flags) noexcept;
+    void complete_multishot(detail::descriptor& of, int answer, unsigned flags) noexcept;
 
     uring::ring ring_;
     uring::requests requests_{ring_};
@@ -121,139 +119,124 @@ uring_backend::~uring_backend() {
         ::close(wake_handle_);
 }
 
-bool uring_backend::submit(operation& started) noexcept {
-    if (started.target().non_blocking && !uring::make_blocking(started))
+bool uring_backend::submit(operation& op) noexcept {
+    if (op.target().non_blocking && !uring::make_blocking(op))
         return false;
-    if (started.inbound() && started.target().shots && uring::multishots::take_untaken(started))
+    if (uring::multishots::concern(op) && uring::multishots::serve(op))
         return false;
-    submit_now(started);
+    submit_now(op);
     return true;
 }
 
 /// Has the kernel do it, now or when there is room or, for a read, something to read.
-void uring_backend::submit_now(operation& started) noexcept {
-    if (uring::is_read(started) && waits_for_poll(started))
-        started.target().read_parked = true;
-    else if (!backlog_.empty() || !request(started))
-        backlog_.push(started);
+void uring_backend::submit_now(operation& op) noexcept {
+    if (uring::is_read(op) && waits_for_poll(op))
+        op.target().backend_flags[uring::read_parked] = true;
+    else if (!backlog_.empty() || !request(op))
+        backlog_.push(op);
 }
 
 /// Whether a read had better wait until the poll of its socket says that there is something. Only a
 /// socket that is read from again is worth a poll.
-bool uring_backend::waits_for_poll(const operation& read) noexcept {
-    detail::descriptor& target = read.target();
-    if (target.shots && target.shots->was_armed && !target.shots->connections)
-        return false; // there are bytes, or it had waited for those
-    if (target.registered)
-        return !target.readable && !target.hung_up;
-    if (std::exchange(target.read_before, true))
-        request_poll(target);
+bool uring_backend::waits_for_poll(const operation& op) noexcept {
+    if (uring::multishots::concern(op) && multishots_.handles(op))
+        return false;
+    auto& flags = op.target().backend_flags;
+    if (flags[uring::poll_armed])
+        return flags[uring::unreadable] && !flags[uring::hung_up];
+    if (std::exchange(flags[uring::read_before], true))
+        request_poll(op.target());
     return false;
 }
 
 void uring_backend::request_poll(detail::descriptor& polled) noexcept {
     if (!has_poll_ || !requests_.prep_poll(polled))
         return;
-    polled.registered = true;
-    polled.readable = true; // until a read finds less than it asked for
+    polled.backend_flags[uring::poll_armed] = true;
+    polled.backend_flags[uring::unreadable] = false; // until a read finds less than it asked for
 }
 
 /// False if there was no room.
-bool uring_backend::request(operation& started) noexcept {
-    return multishots_.has_to_park(started) ? multishots_.park(started) : requests_.ask(started);
+bool uring_backend::request(operation& op) noexcept {
+    if (uring::multishots::concern(op) && multishots_.handles(op))
+        return multishots_.park(op);
+    return requests_.prep(op);
 }
 
-void uring_backend::cancel(operation& unwanted) noexcept {
-    detail::descriptor& target = unwanted.target();
-    bool parked = uring::is_read(unwanted) && std::exchange(target.read_parked, false);
-    if (unwanted.inbound() && target.shots)
-        parked = std::exchange(target.shots->parked, false) || parked;
+void uring_backend::cancel(operation& op) noexcept {
+    bool& read_parked = op.target().backend_flags[uring::read_parked];
+    const bool parked =
+        uring::multishots::unpark(op) || (uring::is_read(op) && std::exchange(read_parked, false));
     // What the kernel does not know of is over at once, and leaves the socket as it is.
-    if (parked || backlog_.remove(unwanted) || ring_.withdraw(uring::to_user_data(unwanted))) {
-        unwanted.fail(detail::cancelled_code());
-        retire(unwanted);
-    } else if (!unwanted_.empty() || !requests_.prep_cancel(uring::to_user_data(unwanted))) {
-        unwanted_.push(unwanted);
+    if (parked || backlog_.remove(op) || ring_.withdraw(uring::to_user_data(op))) {
+        op.fail(detail::cancelled_code());
+        retire(op);
+    } else if (!unwanted_.empty() || !requests_.prep_cancel(uring::to_user_data(op))) {
+        unwanted_.push(op);
     }
 }
 
+/// As long as the kernel has a poll or a multishot of it the socket is there, whatever becomes of
+/// its handle.
 bool uring_backend::unregister(detail::descriptor& known) noexcept {
-    // Nobody can take these any more, and the pool need not outlive the stream.
-    if (known.closing)
-        uring::multishots::drop_untaken(known);
-    const bool armed = known.shots && known.shots->armed;
-    if (!known.registered && !armed) {
-        known.readable = true;
-        known.hung_up = false;
-        known.read_before = false;
-        uring::multishots::drop_untaken(known);
-        return true;
+    auto& flags = known.backend_flags;
+    const bool over = multishots_.unregister(known, unregister_pending_);
+    if (!flags[uring::poll_armed]) {
+        if (over)
+            flags = {};
+        return over;
     }
-    // As long as these are there the socket is too, whatever becomes of its handle.
-    if (armed && !multishots_.disarm(known))
-        unregister_pending_ = true;
-    if (known.registered && !std::exchange(known.unregistering, true) &&
+    if (!std::exchange(flags[uring::unregistering], true) &&
         !requests_.prep_cancel(uring::to_poll_data(known))) {
-        known.unregistering = false;
+        flags[uring::unregistering] = false;
         unregister_pending_ = true;
     }
     return false;
 }
 
-void uring_backend::unregister_now(detail::descriptor& known) noexcept {
-    while (!unregister(known)) {
-        requests_.enter(1, no_timeout);
-        collect();
-    }
-}
-
-void uring_backend::finish_closing() noexcept {
-    while (closing() > 0) {
-        request_backlog();
-        requests_.enter(1, no_timeout);
-        collect();
-    }
-}
-
-void uring_backend::return_buffers() noexcept {
-    multishots_.return_buffers();
-}
-
 void uring_backend::flush() noexcept {
-    request_backlog();
+    static_cast<void>(request_backlog());
     if (ring_.has_unsubmitted())
         requests_.enter(0, no_timeout);
 }
 
 void uring_backend::request_wake() noexcept {
     if (!wake_requested_)
-        wake_requested_ =
-            requests_.ask_wake_up(wake_handle_, std::as_writable_bytes(std::span(&wake_count_, 1)));
+        wake_requested_ = requests_.prep_wake_up(
+            wake_handle_, std::as_writable_bytes(std::span(&wake_count_, 1)));
 }
 
-void uring_backend::request_backlog() noexcept {
-    if (std::exchange(unregister_pending_, false))
+/// Asks again for what there was no room for. True if that has ended something: then there may be
+/// nothing to sleep for.
+bool uring_backend::request_backlog() noexcept {
+    bool ended = false;
+    if (std::exchange(unregister_pending_, false)) {
         retry_closing();
-    while (operation* const unwanted = unwanted_.pop()) {
-        if (!requests_.prep_cancel(uring::to_user_data(*unwanted))) {
-            unwanted_.push(*unwanted);
-            return;
+        ended = true;
+    }
+    while (operation* const op = unwanted_.pop()) {
+        if (!requests_.prep_cancel(uring::to_user_data(*op))) {
+            unwanted_.push_front(*op);
+            return ended;
         }
     }
-    while (operation* const waiting = backlog_.pop()) {
-        if (waiting->inbound() && waiting->target().shots &&
-            uring::multishots::take_untaken(*waiting))
-            retire(*waiting); // it came while there was no room
-        else if (!request(*waiting)) {
-            backlog_.push_front(*waiting);
-            return;
+    while (operation* const op = backlog_.pop()) {
+        if (uring::multishots::concern(*op) &&
+            uring::multishots::serve(*op)) { // it came while there was no room
+            retire(*op);
+            ended = true;
+        } else if (!request(*op)) {
+            backlog_.push_front(*op);
+            return ended;
         }
     }
+    return ended;
 }
 
 void uring_backend::poll(time_point deadline) {
     multishots_.feed();
-    request_backlog();
+    if (request_backlog())
+        deadline = time_point::min();
     request_wake();
     const bool nothing_held_back = backlog_.empty() && unwanted_.empty() && wake_requested_;
     if (deadline != time_point::min() && nothing_held_back && !ring_.completions_waiting()) {
@@ -283,65 +266,60 @@ void uring_backend::collect() noexcept {
 
 void uring_backend::complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept {
     const detail::descriptor_ref kept(&polled);
+    auto& known = polled.backend_flags;
     has_poll_ = has_poll_ && answer != -EINVAL;
-    polled.readable = true;
+    known[uring::unreadable] = false;
     if (answer > 0 && (answer & (POLLRDHUP | POLLHUP | POLLERR)))
-        polled.hung_up = true;
-    if (std::exchange(polled.read_parked, false))
+        known[uring::hung_up] = true;
+    if (std::exchange(known[uring::read_parked], false))
         backlog_.push(*polled.in.active);
     if (flags & IORING_CQE_F_MORE)
         return;
-    polled.registered = false;
-    polled.unregistering = false;
+    known[uring::poll_armed] = false;
+    known[uring::unregistering] = false;
     on_unregistered(polled);
 }
 
-void uring_backend::complete(operation& answered, int answer) noexcept {
+void uring_backend::complete(operation& op, int answer) noexcept {
     if (!unwanted_.empty())
-        unwanted_.remove(answered);
-    if (answer == -EINTR || answer == -EAGAIN) {
-        const bool told = answer == -EAGAIN && uring::wait_flags(answered) != 0;
+        unwanted_.remove(op);
+    auto& flags = op.target().backend_flags;
+    if (answer == -EINTR || (answer == -EAGAIN && op.code() != opcode::try_read)) {
+        const bool told = answer == -EAGAIN && uring::wait_flags(op) != 0;
         if (told)
-            answered.target().readable = false; // as its poll will say when it is not so any more
-        if (answered.interrupted())
-            answered.fail(detail::cancelled_code());
-        else if (told || answer == -EINTR || uring::make_blocking(answered))
-            return submit_now(answered);
+            flags[uring::unreadable] = true; // as its poll will say when it is not so any more
+        if (op.interrupted())
+            op.fail(detail::cancelled_code());
+        else if (told || answer == -EINTR || uring::make_blocking(op))
+            return submit_now(op);
     } else if (answer < 0) {
-        answered.fail(posix::error_of(-answer));
+        op.fail(posix::error_of(-answer));
     } else {
-        detail::descriptor& target = answered.target();
-        if (answered.code() == opcode::read && target.registered && !answered.arriving()) {
-            const auto& read = static_cast<const transfer_operation&>(answered);
-            target.readable = static_cast<std::size_t>(answer) == read.size();
+        if (op.code() == opcode::read && flags[uring::poll_armed]) {
+            const auto& read = static_cast<const transfer_operation&>(op);
+            flags[uring::unreadable] = static_cast<std::size_t>(answer) != read.size();
         }
-        if (!answered.advance(answer))
-            return submit_now(answered);
+        if (!op.advance(answer))
+            return submit_now(op);
     }
-    retire(answered);
+    retire(op);
 }
 
-void uring_backend::complete_multishot(detail::descriptor& armed, int answer,
+void uring_backend::complete_multishot(detail::descriptor& of, int answer,
                                        unsigned flags) noexcept {
-    const detail::descriptor_ref kept(&armed);
-    switch (multishots_.take(armed, answer, flags)) {
+    const detail::descriptor_ref kept(&of);
+    switch (multishots_.complete(of, answer, flags)) {
     case uring::verdict::nothing:
         break;
-    case uring::verdict::complete:
-        retire(*armed.in.active);
+    case uring::verdict::retire:
+        retire(*of.in.active);
         break;
     case uring::verdict::resubmit:
-        submit_now(*armed.in.active);
+        submit_now(*of.in.active);
         break;
     }
     if (!(flags & IORING_CQE_F_MORE))
-        on_unregistered(armed);
-}
-
-void uring_backend::disarm(detail::descriptor& unwanted) noexcept {
-    // Should there be no room to ask, it ends when it has brought too much, or with the socket.
-    if (unwanted.shots->armed)
-        static_cast<void>(multishots_.disarm(unwanted));
+        on_unregistered(of);
 }
 
 void uring_backend::wake() noexcept {

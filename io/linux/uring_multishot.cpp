@@ -1,16 +1,41 @@
 // SPDX-License-Identifier: MIT
 #include "uring_multishot.hpp"
 
+#include "../../memory/frame_allocator.hpp"
 #include "../../runtime/diagnostics/warning.hpp"
+#include "../multishot_receive.hpp"
 #include "../posix/calls.hpp"
+#include "connection_queue.hpp"
 #include "multishot_probe.hpp"
+#include "received_bytes.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
+#include <memory>
 #include <new>
 #include <utility>
 
 namespace coracle::uring {
+
+/// What a descriptor has from its first multishot until it is unregistered.
+struct multishot_state {
+    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+
+    static void operator delete(void* block, std::size_t bytes) noexcept {
+        deallocate_frame(block, bytes);
+    }
+
+    bool armed = false;  // the kernel has the request
+    bool ending = false; // and has been asked to end it
+    bool parked = false; // the active operation waits for what it brings
+    bool ended = false;  // the stream has, which was told nobody yet
+
+    int failure = 0; // what has ended the stream, likewise
+
+    buffer_group* group = nullptr;                 // that the request receives into
+    std::unique_ptr<connection_queue> connections; // of a listener
+    received_queue bytes;
+};
 
 namespace {
 
@@ -23,6 +48,33 @@ bool ends_well(int error) noexcept {
     return error == ECANCELED || error == ENOBUFS || error == EINTR || error == EAGAIN;
 }
 
+multishot_state* state_of(const detail::descriptor& target) noexcept {
+    return static_cast<multishot_state*>(target.backend_object);
+}
+
+bool serve_bytes(operation& op, received_queue& bytes) noexcept {
+    while (received_bytes* const first = bytes.first()) {
+        const std::size_t moved = copy_into(op, first->left());
+        first->taken += moved;
+        if (first->left().empty()) {
+            bytes.pop();
+            first->give_back();
+        }
+        if (op.advance(static_cast<std::int64_t>(moved)))
+            return true;
+    }
+    return false;
+}
+
+void drop_pending(detail::descriptor& target, multishot_state& state) noexcept {
+    while (state.connections && !state.connections->empty())
+        target.opened_by->close(state.connections->pop());
+    while (received_bytes* const first = state.bytes.first()) {
+        state.bytes.pop();
+        first->give_back();
+    }
+}
+
 } // namespace
 
 bool multishots::open(std::string& reason) {
@@ -31,186 +83,212 @@ bool multishots::open(std::string& reason) {
     const multishot_support receive = probe_multishot_receive(ring_, reason);
     can_receive_ = receive == multishot_support::works;
     if (receive == multishot_support::unknown)
-        warning(fmt::format("io_uring: this context does without multishot receive, which could not "
-                           "be tried: {}",
-                           reason));
+        warning(fmt::format("io_uring: this context does without multishot receive, which could "
+                            "not be tried: {}",
+                            reason));
     return receive != multishot_support::no_ring;
 }
 
-bool multishots::wants(const operation& asked) noexcept {
-    const detail::multishot& shots = *asked.target().shots;
-    if (!shots.wanted)
+bool multishots::serve(operation& op) noexcept {
+    multishot_state* const state = state_of(op.target());
+    if (!state)
         return false;
-    if (asked.code() == opcode::accept)
+    if (op.code() == opcode::accept)
+        return state->connections && !state->connections->empty() &&
+               op.advance(state->connections->pop());
+    if (op.code() == opcode::wait_readable)
+        return (!state->bytes.empty() || state->failure != 0 || state->ended) && op.advance(1);
+    if (serve_bytes(op, state->bytes))
+        return true;
+    if (state->failure == 0)
+        return false;
+    op.fail(posix::error_of(std::exchange(state->failure, 0)));
+    return true;
+}
+
+bool multishots::handles(const operation& op) noexcept {
+    const multishot_state* const state = state_of(op.target());
+    return (state && state->armed) || (op.target().many && wants(op));
+}
+
+/// Whether a multishot can be armed for this operation, or the one that is armed is for it.
+bool multishots::wants(const operation& op) noexcept {
+    if (op.code() == opcode::accept)
         return can_accept_;
-    if (!asked.arriving() || !can_receive_)
+    if (op.code() != opcode::wait_readable || !can_receive_)
         return false;
-    if (shots.armed)
-        return shots.group->pool() == shots.pool;
-    const auto& receive = static_cast<const receive_operation&>(asked);
+    const auto& receive = static_cast<const receive_operation&>(op);
+    const multishot_state* const state = state_of(op.target());
+    if (state && state->armed)
+        return state->group->pool() == &receive.pool();
     return groups_.group_for(receive.pool(), receive.where()) != nullptr;
 }
 
-bool multishots::park(operation& waiting) noexcept {
-    detail::descriptor& target = waiting.target();
-    const bool asked = !target.shots->armed ? arm(waiting) : wants(waiting) ? true : disarm(target);
-    target.shots->parked = asked;
-    return asked;
-}
-
-bool multishots::arm(operation& waiting) noexcept {
-    detail::descriptor& target = waiting.target();
-    detail::multishot& shots = *target.shots;
-    if (waiting.code() == opcode::accept) {
-        shots.armed = requests_.prep_multishot_accept(target);
-    } else {
-        auto& receive = static_cast<receive_operation&>(waiting);
-        buffer_group& group = *groups_.group_for(receive.pool(), receive.made());
-        shots.armed = requests_.prep_multishot_receive(target, group.id());
-        if (shots.armed) {
-            shots.group = &group;
-            group.add_user();
-        }
+bool multishots::park(operation& op) noexcept {
+    detail::descriptor& target = op.target();
+    try {
+        if (!target.backend_object)
+            target.backend_object = new multishot_state;
+    } catch (const std::bad_alloc&) {
+        return false;
     }
-    shots.was_armed = shots.was_armed || shots.armed;
-    return shots.armed;
+    multishot_state* const state = state_of(target);
+    const bool wanted = target.many && wants(op);
+    state->parked = !state->armed ? arm(op, *state) : wanted || disarm(target, *state);
+    return state->parked;
 }
 
-bool multishots::disarm(detail::descriptor& armed) noexcept {
-    detail::multishot& shots = *armed.shots;
-    shots.ending = shots.ending || requests_.prep_cancel(to_multishot_data(armed));
-    return shots.ending;
+bool multishots::unpark(const operation& op) noexcept {
+    multishot_state* const state = op.inbound() ? state_of(op.target()) : nullptr;
+    return state && std::exchange(state->parked, false);
 }
 
-bool multishots::take_untaken(operation& asked) noexcept {
-    detail::multishot& shots = *asked.target().shots;
-    if (shots.connections)
-        return !shots.connections->empty() && asked.advance(shots.connections->pop());
-    if (take_untaken_bytes(asked))
+bool multishots::arm(operation& op, multishot_state& state) noexcept {
+    if (op.code() == opcode::accept) {
+        state.armed = requests_.prep_multishot_accept(op.target());
+        return state.armed;
+    }
+    const auto& receive = static_cast<const receive_operation&>(op);
+    buffer_group& group = *groups_.group_for(receive.pool(), receive.where());
+    state.armed = requests_.prep_multishot_receive(op.target(), group.id());
+    if (state.armed) {
+        state.group = &group;
+        group.add_user();
+    }
+    return state.armed;
+}
+
+bool multishots::disarm(detail::descriptor& of, multishot_state& state) noexcept {
+    state.ending = state.ending || requests_.prep_cancel(to_multishot_data(of));
+    return state.ending;
+}
+
+void multishots::end(detail::descriptor& unwanted) noexcept {
+    // Should there be no room to ask, it ends when it has brought too much, or with the socket.
+    multishot_state* const state = state_of(unwanted);
+    if (state && state->armed)
+        static_cast<void>(disarm(unwanted, *state));
+}
+
+bool multishots::unregister(detail::descriptor& known, bool& no_room) noexcept {
+    multishot_state* const state = state_of(known);
+    if (!state)
         return true;
-    if (shots.failure != 0 && shots.bytes.empty()) {
-        asked.fail(posix::error_of(std::exchange(shots.failure, 0)));
-        return true;
+    // Nobody can take these any more, and their pool need not outlive the stream.
+    if (known.closing)
+        drop_pending(known, *state);
+    if (state->armed) {
+        no_room = !disarm(known, *state) || no_room;
+        return false;
     }
-    return false;
+    drop_pending(known, *state);
+    delete state;
+    known.backend_object = nullptr;
+    return true;
 }
 
-bool multishots::take_untaken_bytes(operation& asked) noexcept {
-    detail::received_queue& untaken = asked.target().shots->bytes;
-    while (detail::received_bytes* const first = untaken.first()) {
-        if (asked.arriving()) {
-            untaken.pop();
-            static_cast<receive_operation&>(asked).deliver(first->release());
-            first->give_back();
-            return true;
-        }
-        const std::size_t moved = detail::copy_into(asked, first->left());
-        first->taken += moved;
-        if (first->left().empty()) {
-            untaken.pop();
-            first->give_back();
-        }
-        if (asked.advance(static_cast<std::int64_t>(moved)))
-            return true;
-    }
-    return false;
-}
-
-void multishots::drop_untaken(detail::descriptor& target) noexcept {
-    if (!target.shots)
-        return;
-    detail::multishot& shots = *target.shots;
-    while (shots.connections && !shots.connections->empty())
-        target.opened_by->close(shots.connections->pop());
-    while (detail::received_bytes* const first = shots.bytes.first()) {
-        shots.bytes.pop();
+std::optional<result<buffer_lease>> multishots::take(detail::descriptor& from) noexcept {
+    multishot_state* const state = state_of(from);
+    if (!state)
+        return std::nullopt;
+    if (received_bytes* const first = state->bytes.first()) {
+        state->bytes.pop();
+        buffer_lease bytes = first->release();
         first->give_back();
+        return bytes;
     }
-    shots.failure = 0;
+    if (state->failure != 0)
+        return posix::error_of(std::exchange(state->failure, 0));
+    if (state->ended)
+        return buffer_lease();
+    return std::nullopt;
 }
 
-verdict multishots::take(detail::descriptor& armed, int answer, unsigned flags) noexcept {
-    detail::multishot& shots = *armed.shots;
-    const bool over = !(flags & IORING_CQE_F_MORE);
-    buffer_group* const group = shots.group;
-    if (over) {
-        shots.armed = false;
-        shots.ending = false;
-        shots.group = nullptr;
+verdict multishots::complete(detail::descriptor& of, int answer, unsigned flags) noexcept {
+    multishot_state& state = *state_of(of);
+    const bool last = !(flags & IORING_CQE_F_MORE);
+    buffer_group* const group = state.group;
+    if (last) {
+        state.armed = false;
+        state.ending = false;
+        state.group = nullptr;
     }
     verdict told = verdict::nothing;
     if (group)
-        told = take_bytes(armed, *group, answer, flags);
+        told = complete_receive(of, *group, answer, flags);
     else if (answer >= 0)
-        told = take_connection(armed, answer);
-    if (over && group)
+        told = complete_accept(of, answer);
+    if (last && group) {
         group->remove_user();
-    if (!over || told != verdict::nothing)
-        return told;
-    if (std::exchange(shots.parked, false))
-        return take_end(*armed.in.active, answer);
-    if (group && answer < 0 && !ends_well(-answer))
-        shots.failure = -answer;
-    return verdict::nothing;
+        state.ended = state.ended || answer == 0;
+        if (answer < 0 && !ends_well(-answer))
+            state.failure = -answer;
+    }
+    if (last && told == verdict::nothing && std::exchange(state.parked, false))
+        return complete_last(*of.in.active, answer);
+    return told;
 }
 
-verdict multishots::take_connection(detail::descriptor& armed, native_handle accepted) noexcept {
-    detail::multishot& shots = *armed.shots;
-    if (std::exchange(shots.parked, false)) {
-        static_cast<void>(armed.in.active->advance(accepted));
-        return verdict::complete;
+verdict multishots::complete_accept(detail::descriptor& of, native_handle accepted) noexcept {
+    multishot_state& state = *state_of(of);
+    if (std::exchange(state.parked, false)) {
+        static_cast<void>(of.in.active->advance(accepted));
+        return verdict::retire;
     }
     try {
-        shots.connections->push(accepted);
+        if (!state.connections)
+            state.connections = std::make_unique<connection_queue>();
+        state.connections->push(accepted);
     } catch (const std::bad_alloc&) {
         warning("there was no memory to keep a connection until it is asked for: it was closed");
-        armed.opened_by->close(accepted);
+        of.opened_by->close(accepted);
+        return verdict::nothing;
     }
-    if (shots.armed && shots.connections->size() >= max_pending)
-        static_cast<void>(disarm(armed)); // the next that comes tries again
+    if (state.armed && state.connections->size() >= max_pending)
+        static_cast<void>(disarm(of, state)); // the next that comes tries again
     return verdict::nothing;
 }
 
-verdict multishots::take_bytes(detail::descriptor& armed, buffer_group& group, int answer,
-                               unsigned flags) noexcept {
-    detail::multishot& shots = *armed.shots;
+verdict multishots::complete_receive(detail::descriptor& of, buffer_group& group, int answer,
+                                     unsigned flags) noexcept {
     if (!(flags & IORING_CQE_F_BUFFER))
         return verdict::nothing;
+    multishot_state& state = *state_of(of);
     const auto slot = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
     const auto size = static_cast<std::size_t>(std::max(answer, 0));
-    detail::received_bytes* const came = group.take(slot, size);
+    received_bytes* const came = group.take(slot, size);
     if (!came)
         return verdict::nothing;
-    if (answer <= 0 || (armed.closing && !shots.parked)) { // nobody will take it
+    if (answer <= 0 || (of.closing && !state.parked)) { // nobody will take it
         came->give_back();
         return verdict::nothing;
     }
-    shots.bytes.push(*came);
-    const bool served = shots.parked && take_untaken_bytes(*armed.in.active);
+    state.bytes.push(*came);
+    const bool served = state.parked && serve(*of.in.active);
     if (served)
-        shots.parked = false;
-    if (shots.armed && shots.bytes.size() >= max_pending_buffers)
-        static_cast<void>(disarm(armed));
-    return served ? verdict::complete : verdict::nothing;
+        state.parked = false;
+    if (state.armed && state.bytes.size() >= max_pending_buffers)
+        static_cast<void>(disarm(of, state));
+    return served ? verdict::retire : verdict::nothing;
 }
 
 /// What the end of a multishot means for an operation that waits for it: the answer is not yet the
 /// operation's own.
-verdict multishots::take_end(operation& waiting, int answer) noexcept {
-    if (waiting.arriving() && answer == 0) {
-        static_cast<receive_operation&>(waiting).deliver_end();
-    } else if (answer == -ENOBUFS && waiting.code() != opcode::accept) {
-        if (!waiting.arriving() || !waiting.advance(0))
-            return verdict::resubmit; // with a buffer of its own
-    } else if (answer == -EAGAIN) {
-        if (make_blocking(waiting))
+verdict multishots::complete_last(operation& op, int answer) noexcept {
+    if (answer == -EAGAIN) // of a socket that does not block: io_uring cannot wait for it
+        return make_blocking(op) ? verdict::resubmit : verdict::retire;
+    if (op.code() == opcode::accept) {
+        if (answer >= 0 || (ends_well(-answer) && answer != -ENOBUFS))
             return verdict::resubmit;
-    } else if (answer >= 0 || (ends_well(-answer) && answer != -ENOBUFS)) {
-        return verdict::resubmit;
-    } else {
-        waiting.fail(posix::error_of(-answer));
+        op.fail(posix::error_of(-answer));
+        return verdict::retire;
     }
-    return verdict::complete;
+    if (serve(op))
+        return verdict::retire;
+    // Without a buffer there still is something to read.
+    if (op.code() == opcode::wait_readable && answer == -ENOBUFS && op.advance(1))
+        return verdict::retire;
+    return verdict::resubmit;
 }
 
 } // namespace coracle::uring

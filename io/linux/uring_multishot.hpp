@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// multishots: requests that go on and on, one for all that a socket brings. Private.
+// multishots: requests that bring everything that comes to a descriptor, and what they have
+// brought. Private.
 //
-// A multishot that is wanted is armed when somebody waits and nothing is there; whatever ends it
-// (an overflow of the completions, a shortage), the next one who waits arms it again. One that has
-// brought much that ignored takes is asked to end.
+// A multishot is armed when an operation that wants one waits and nothing is there; whatever ends
+// it (an overflow of the completions, a shortage of buffers), the next one that waits arms it
+// again. One that has brought much that nobody takes is asked to end. What it has brought is taken
+// before the kernel is asked for more, by whatever operation; it is given back when the descriptor
+// is closed, and that waits until the last completion.
 //
-// Nothing is retired here: the backend does that, by what `take` says.
+// Nothing is retired here: the backend does that, by what `complete` says.
 #pragma once
 
-#include "../multishot_receive.hpp"
+#include "../capabilities.hpp"
+#include "../operation.hpp"
 #include "provided_buffers.hpp"
 #include "ring.hpp"
 #include "uring_requests.hpp"
@@ -17,55 +21,62 @@
 
 namespace coracle::uring {
 
+struct multishot_state;
+
 /// What a completion of a multishot means for the operation that is active in the io_queue.
 enum class verdict {
     nothing,
-    complete, // it is over
-    resubmit, // it has to be given to the kernel anew
+    retire,
+    resubmit,
 };
 
-class multishots {
+class multishots final : public detail::multishot_source {
 public:
     multishots(ring& of, requests& by) noexcept : ring_(of), groups_(of), requests_(by) {}
 
     /// Looks at what this kernel can do. False, with the reason, if the ring does not work.
     [[nodiscard]] bool open(std::string& reason);
 
-    /// Whether an operation has to park, and does not ask the kernel by itself.
-    [[nodiscard]] bool has_to_park(const operation& asked) noexcept {
-        const detail::multishot* const shots = asked.target().shots.get();
-        return asked.inbound() && shots && (shots->armed || wants(asked));
+    /// Whether there is or may have to be a multishot for an operation: else the rest is not asked.
+    [[nodiscard]] static bool concern(const operation& op) noexcept {
+        return op.inbound() && (op.target().backend_object || op.target().many);
     }
 
-    /// Has an operation wait for what the multishot brings or, if it wants none, for that to end.
-    /// False if there was no room to ask for that.
-    [[nodiscard]] bool park(operation& waiting) noexcept;
+    /// Serves an operation with what has been brought already. False if more has to come.
+    [[nodiscard]] static bool serve(operation& op) noexcept;
 
-    /// Serves an operation with what has come already. False if more has to come.
-    [[nodiscard]] static bool take_untaken(operation& asked) noexcept;
+    /// Whether an operation waits for a multishot, and does not ask the kernel by itself: it wants
+    /// one, or has to wait until the one that is armed has ended.
+    [[nodiscard]] bool handles(const operation& op) noexcept;
 
-    /// Gives back what has come and was not taken.
-    static void drop_untaken(detail::descriptor& target) noexcept;
+    /// Has such an operation wait. False if there was no room for the request that it takes.
+    [[nodiscard]] bool park(operation& op) noexcept;
 
-    /// Asks the multishot to end. False if there was no room for that.
-    [[nodiscard]] bool disarm(detail::descriptor& armed) noexcept;
+    /// Has it not wait any more. False if it did not.
+    [[nodiscard]] static bool unpark(const operation& op) noexcept;
 
-    [[nodiscard]] verdict take(detail::descriptor& armed, int answer, unsigned flags) noexcept;
+    [[nodiscard]] verdict complete(detail::descriptor& of, int answer, unsigned flags) noexcept;
 
-    /// Lends the kernel what the pools can spare, and takes it back.
+    /// The descriptor is about to be closed or given away. False while the kernel still knows of
+    /// it; `no_room` is set if it could not be asked to end that.
+    [[nodiscard]] bool unregister(detail::descriptor& known, bool& no_room) noexcept;
+
+    /// Lends the kernel what the pools can spare.
     void feed() noexcept { groups_.feed(); }
 
-    void return_buffers() noexcept { groups_.return_buffers(); }
+    std::optional<result<buffer_lease>> take(detail::descriptor& from) noexcept override;
+    void end(detail::descriptor& unwanted) noexcept override;
+
+    void return_buffers() noexcept override { groups_.return_buffers(); }
 
 private:
-    [[nodiscard]] static bool take_untaken_bytes(operation& asked) noexcept;
-    [[nodiscard]] bool wants(const operation& asked) noexcept;
-    [[nodiscard]] bool arm(operation& waiting) noexcept;
-    [[nodiscard]] verdict take_connection(detail::descriptor& armed,
-                                          native_handle accepted) noexcept;
-    [[nodiscard]] verdict take_bytes(detail::descriptor& armed, buffer_group& group, int answer,
-                                     unsigned flags) noexcept;
-    [[nodiscard]] static verdict take_end(operation& waiting, int answer) noexcept;
+    [[nodiscard]] bool wants(const operation& op) noexcept;
+    [[nodiscard]] bool arm(operation& op, multishot_state& state) noexcept;
+    [[nodiscard]] bool disarm(detail::descriptor& of, multishot_state& state) noexcept;
+    [[nodiscard]] verdict complete_accept(detail::descriptor& of, native_handle accepted) noexcept;
+    [[nodiscard]] verdict complete_receive(detail::descriptor& of, buffer_group& group, int answer,
+                                           unsigned flags) noexcept;
+    [[nodiscard]] static verdict complete_last(operation& op, int answer) noexcept;
 
     ring& ring_;
     buffer_groups groups_;

@@ -11,13 +11,13 @@
 
 namespace coracle::uring {
 
-bool make_blocking(operation& started) noexcept {
-    const auto handle = static_cast<int>(started.target().handle);
+bool make_blocking(operation& op) noexcept {
+    const auto handle = static_cast<int>(op.target().handle);
     if (const std::error_code error = posix::set_blocking(handle, true)) {
-        started.fail(error);
+        op.fail(error);
         return false;
     }
-    started.target().non_blocking = false;
+    op.target().non_blocking = false;
     return true;
 }
 
@@ -36,57 +36,54 @@ io_uring_sqe* requests::sqe() noexcept {
     return free;
 }
 
-bool requests::ask(operation& started) noexcept {
+bool requests::prep(operation& op) noexcept {
     io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
-    fill_in(*sqe, started);
-    io_uring_sqe_set_data64(sqe, to_user_data(started));
+    fill_in(*sqe, op);
+    io_uring_sqe_set_data64(sqe, to_user_data(op));
     return true;
 }
 
-void requests::fill_in(io_uring_sqe& sqe, operation& started) noexcept {
-    const int handle = static_cast<int>(started.target().handle);
-    switch (started.code()) {
+void requests::fill_in(io_uring_sqe& sqe, operation& op) noexcept {
+    const int handle = static_cast<int>(op.target().handle);
+    switch (op.code()) {
     case opcode::accept:
         io_uring_prep_accept(&sqe, handle, nullptr, nullptr, SOCK_CLOEXEC);
         break;
     case opcode::connect: {
-        auto& connecting = static_cast<connect_operation&>(started);
+        auto& connecting = static_cast<connect_operation&>(op);
         const socklen_t size = posix::to_native(connecting.peer(), connecting.scratch.data());
         io_uring_prep_connect(&sqe, handle,
                               reinterpret_cast<const sockaddr*>(connecting.scratch.data()), size);
         break;
     }
-    case opcode::read:
-        fill_in_read(sqe, static_cast<transfer_operation&>(started));
+    case opcode::wait_readable:
+        io_uring_prep_poll_add(&sqe, handle, POLLIN | POLLRDHUP);
         break;
+    case opcode::read:
+    case opcode::try_read: {
+        auto& read = static_cast<transfer_operation&>(op);
+        const int flags = op.code() == opcode::read ? wait_flags(op) : MSG_DONTWAIT;
+        io_uring_prep_recv(&sqe, handle, read.data(), std::min(read.size(), posix::max_bytes),
+                           flags);
+        break;
+    }
     case opcode::write: {
-        auto& write = static_cast<transfer_operation&>(started);
+        auto& write = static_cast<transfer_operation&>(op);
         io_uring_prep_send(&sqe, handle, write.data(), std::min(write.size(), posix::max_bytes),
                            MSG_NOSIGNAL | MSG_WAITALL);
         break;
     }
     case opcode::read_vector:
-        io_uring_prep_recvmsg(&sqe, handle,
-                              &posix::message_of(static_cast<vector_operation&>(started)),
-                              static_cast<unsigned>(wait_flags(started)));
+        io_uring_prep_recvmsg(&sqe, handle, &posix::message_of(static_cast<vector_operation&>(op)),
+                              static_cast<unsigned>(wait_flags(op)));
         break;
     case opcode::write_vector:
-        io_uring_prep_sendmsg(&sqe, handle,
-                              &posix::message_of(static_cast<vector_operation&>(started)),
+        io_uring_prep_sendmsg(&sqe, handle, &posix::message_of(static_cast<vector_operation&>(op)),
                               MSG_NOSIGNAL | MSG_WAITALL);
         break;
     }
-}
-
-void requests::fill_in_read(io_uring_sqe& sqe, transfer_operation& read) noexcept {
-    const int handle = static_cast<int>(read.target().handle);
-    if (read.arriving())
-        io_uring_prep_recv(&sqe, handle, &peeked_, 1, MSG_PEEK | wait_flags(read));
-    else
-        io_uring_prep_recv(&sqe, handle, read.data(), std::min(read.size(), posix::max_bytes),
-                           wait_flags(read));
 }
 
 bool requests::prep_poll(const detail::descriptor& polled) noexcept {
@@ -118,7 +115,7 @@ bool requests::prep_multishot_receive(const detail::descriptor& stream,
     return true;
 }
 
-bool requests::ask_wake_up(int handle, std::span<std::byte> into) noexcept {
+bool requests::prep_wake_up(int handle, std::span<std::byte> into) noexcept {
     io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;

@@ -44,20 +44,31 @@ template <class Named>
     return *reinterpret_cast<Named*>(static_cast<std::uintptr_t>(name & ~marks));
 }
 
-[[nodiscard]] inline bool is_read(const operation& asked) noexcept {
-    return asked.code() == opcode::read || asked.code() == opcode::read_vector;
+/// Indices of the descriptor's `backend_flags`.
+enum flag : std::uint8_t {
+    poll_armed,    // a multishot poll tells of every arrival
+    unreadable,    // there has been none since a read found nothing
+    hung_up,       // the end of the stream is near: then it need not tell any more
+    read_before,   // it is worth while to be told
+    read_parked,   // the active read waits for that, and is not with the kernel
+    unregistering, // the poll is about to end
+};
+
+/// Whether it is a read that waits.
+[[nodiscard]] inline bool is_read(const operation& op) noexcept {
+    return op.code() == opcode::read || op.code() == opcode::read_vector;
 }
 
 /// A read does not wait in the kernel if the poll of its socket will tell when to try again: it
 /// would make a poll of its own, and both would wake for what only one finds.
-[[nodiscard]] inline int wait_flags(const operation& asked) noexcept {
-    const detail::descriptor& target = asked.target();
-    return is_read(asked) && target.registered && !target.hung_up ? MSG_DONTWAIT : 0;
+[[nodiscard]] inline int wait_flags(const operation& op) noexcept {
+    const auto& flags = op.target().backend_flags;
+    return is_read(op) && flags[poll_armed] && !flags[hung_up] ? MSG_DONTWAIT : 0;
 }
 
 /// io_uring waits by itself, but only for a socket that may block. Another backend, or whoever
 /// opened it, may have made it one that does not. False, and failed, if that cannot be undone.
-[[nodiscard]] bool make_blocking(operation& started) noexcept;
+[[nodiscard]] bool make_blocking(operation& op) noexcept;
 
 inline constexpr std::chrono::nanoseconds no_timeout(-1);
 
@@ -66,7 +77,7 @@ public:
     explicit requests(ring& to) noexcept : ring_(to) {}
 
     /// An operation, or what is left of it.
-    [[nodiscard]] bool ask(operation& started) noexcept;
+    [[nodiscard]] bool prep(operation& op) noexcept;
 
     /// To tell, from now on, when there is something to read.
     [[nodiscard]] bool prep_poll(const detail::descriptor& polled) noexcept;
@@ -79,7 +90,7 @@ public:
                                               std::uint16_t group) noexcept;
 
     /// To read what wakes the loop.
-    [[nodiscard]] bool ask_wake_up(int handle, std::span<std::byte> into) noexcept;
+    [[nodiscard]] bool prep_wake_up(int handle, std::span<std::byte> into) noexcept;
 
     /// To end what has this name.
     [[nodiscard]] bool prep_cancel(std::uint64_t name) noexcept;
@@ -90,11 +101,9 @@ public:
 
 private:
     [[nodiscard]] io_uring_sqe* sqe() noexcept;
-    void fill_in(io_uring_sqe& sqe, operation& started) noexcept;
-    void fill_in_read(io_uring_sqe& sqe, transfer_operation& read) noexcept;
+    static void fill_in(io_uring_sqe& sqe, operation& op) noexcept;
 
     ring& ring_;
-    std::byte peeked_{}; // ignored reads it
 };
 
 } // namespace coracle::uring

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "calls.hpp"
 
-#include "../multishot_receive.hpp"
 #include "differences.hpp"
 #include <algorithm>
 #include <cerrno>
@@ -23,23 +22,8 @@ int handle_of(const operation& tried) noexcept {
     return static_cast<int>(tried.target().handle);
 }
 
-/// With a buffer at hand, one call looks whether there is something and takes it. Without one it
-/// only looks.
-ssize_t receive(transfer_operation& read, std::size_t& asked) noexcept {
-    const bool arriving = read.arriving();
-    if (arriving && !static_cast<receive_operation&>(read).borrow()) {
-        std::byte first{};
-        return ::recv(handle_of(read), &first, 1, MSG_DONTWAIT | MSG_PEEK);
-    }
-    asked = read.size();
-    const ssize_t answer =
-        ::recv(handle_of(read), read.data(), std::min(asked, max_bytes), MSG_DONTWAIT);
-    if (answer < 0 && arriving) {
-        const int error = errno; // another one may get the buffer, and call the kernel at once
-        static_cast<receive_operation&>(read).give_back();
-        errno = error;
-    }
-    return answer;
+ssize_t receive(transfer_operation& read) noexcept {
+    return ::recv(handle_of(read), read.data(), std::min(read.size(), max_bytes), MSG_DONTWAIT);
 }
 
 ssize_t send(transfer_operation& write) noexcept {
@@ -92,8 +76,12 @@ ssize_t call(operation& tried, std::size_t& asked) noexcept {
         return accept_connection(handle_of(tried));
     case opcode::connect:
         return connect(static_cast<connect_operation&>(tried));
+    case opcode::wait_readable:
+        return 1; // as far as is known
     case opcode::read:
-        return receive(static_cast<transfer_operation&>(tried), asked);
+    case opcode::try_read:
+        asked = static_cast<transfer_operation&>(tried).size();
+        return receive(static_cast<transfer_operation&>(tried));
     case opcode::write:
         asked = static_cast<transfer_operation&>(tried).size();
         return send(static_cast<transfer_operation&>(tried));

@@ -7,54 +7,51 @@
 
 namespace coracle::detail {
 
-namespace {
-
-/// The readiness that an operation depends on.
-bool& readiness_of(const operation& waiting) noexcept {
-    descriptor& target = waiting.target();
-    return waiting.inbound() ? target.readable : target.writable;
-}
-
-/// Does what can be done, and notes what is then known of the socket. True if that was all of it.
-bool progress(operation& tried, bool& ready) noexcept {
-    const posix::attempt_result answer = posix::attempt(tried);
-    const descriptor& target = tried.target();
-    const bool drained = answer == posix::attempt_result::partial && !target.hung_up;
-    if (target.registered && (drained || answer == posix::attempt_result::blocked))
-        ready = false;
-    return answer != posix::attempt_result::blocked;
-}
-
-} // namespace
-
-bool readiness_backend::submit(operation& started) noexcept {
-    descriptor& target = started.target();
+bool readiness_backend::submit(operation& op) noexcept {
+    descriptor& target = op.target();
     if (!target.non_blocking) {
-        if (const std::error_code error = prepare(started)) {
-            started.fail(error);
+        if (const std::error_code error = prepare(op)) {
+            op.fail(error);
             return false;
         }
     }
-    bool& ready = readiness_of(started);
-    if (ready && progress(started, ready))
+    bool& blocked = target.backend_flags[op.inbound() ? unreadable : unwritable];
+    if (!blocked && progress(op, blocked))
         return false;
-    if (!target.registered) {
+    if (!target.backend_flags[registered]) {
         if (const std::error_code error = watch(target)) {
-            started.fail(error);
+            op.fail(error);
             return false;
         }
-        target.registered = true;
-        ready = false; // registering brings an edge for what is ready by now
+        target.backend_flags[registered] = true;
+        blocked = true; // registering brings an edge for what is ready by now
     }
     return true;
 }
 
+/// Does what can be done, and notes what is then known of the socket. True if that was all of it.
+bool readiness_backend::progress(operation& op, bool& blocked) noexcept {
+    const auto& flags = op.target().backend_flags;
+    if (op.code() == opcode::wait_readable && !flags[registered])
+        return false; // nothing is known
+    const posix::attempt_result answer = posix::attempt(op);
+    const bool drained = answer == posix::attempt_result::partial && !flags[hung_up];
+    const bool would_block = answer == posix::attempt_result::blocked;
+    if (flags[registered] && (drained || would_block))
+        blocked = true;
+    if (would_block && op.code() == opcode::try_read) {
+        op.fail(std::make_error_code(std::errc::resource_unavailable_try_again));
+        return true;
+    }
+    return !would_block;
+}
+
 /// Keeps the calls for a descriptor from blocking, where a flag of the single call cannot.
-std::error_code readiness_backend::prepare(const operation& started) const noexcept {
-    const bool has_flag = started.code() != opcode::accept && started.code() != opcode::connect;
+std::error_code readiness_backend::prepare(const operation& op) const noexcept {
+    const bool has_flag = op.code() != opcode::accept && op.code() != opcode::connect;
     if (has_flag && single_calls_ == single_calls::can_refuse_to_block)
         return {};
-    descriptor& target = started.target();
+    descriptor& target = op.target();
     const std::error_code error = posix::set_blocking(static_cast<int>(target.handle), false);
     if (error)
         return error;
@@ -63,27 +60,17 @@ std::error_code readiness_backend::prepare(const operation& started) const noexc
     return {};
 }
 
-void readiness_backend::cancel(operation& unwanted) noexcept {
+void readiness_backend::cancel(operation& op) noexcept {
     // Nobody but this backend works on it, so it is over at once.
-    unwanted.fail(cancelled_code());
-    retire(unwanted);
+    op.fail(cancelled_code());
+    retire(op);
 }
 
 bool readiness_backend::unregister(descriptor& known) noexcept {
-    if (!known.registered)
-        return true;
-    unwatch(known);
-    known.registered = false;
-    known.readable = true;
-    known.writable = true;
-    known.hung_up = false;
+    if (known.backend_flags[registered])
+        unwatch(known);
+    known.backend_flags = {};
     return true;
-}
-
-void readiness_backend::go_on(operation& waiting, bool& ready) noexcept {
-    // One that waits for a buffer goes on when it has got that.
-    if (!waiting.starved() && progress(waiting, ready))
-        retire(waiting);
 }
 
 owned_handle::~owned_handle() {

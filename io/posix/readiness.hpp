@@ -5,16 +5,18 @@
 // so a busy socket never meets the kernel's interface of waiting. Private.
 //
 // Invariants. A descriptor is registered once, for edges of both directions, when an operation
-// first has to wait for it; what the kernel last said is remembered. An io_queue's active operation
-// waits exactly while its direction is not ready. A short answer means that the direction is
-// drained (unless the stream's end is near, which gives no further edge), and saves the call that
-// would say so.
+// first has to wait for it; what the kernel last said is remembered. The active operation of an
+// io_queue waits here exactly while its direction is blocked. A short answer means that the
+// direction is drained (unless the stream's end is near, which gives no further edge), and saves
+// the call that would say so.
 #pragma once
 
 #include "../backend.hpp"
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <system_error>
+#include <utility>
 
 namespace coracle::detail {
 
@@ -22,8 +24,8 @@ class readiness_backend : public backend {
 public:
     time_point now() noexcept override { return std::chrono::steady_clock::now(); }
 
-    bool submit(operation& started) noexcept override;
-    void cancel(operation& unwanted) noexcept override;
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
     bool unregister(descriptor& known) noexcept override;
 
 protected:
@@ -47,22 +49,31 @@ protected:
 
     /// Notes what the kernel says of a descriptor, and goes on with what has waited for it.
     void note_edge(descriptor& target, edge seen) noexcept {
-        target.hung_up = target.hung_up || seen.ended;
-        target.readable = target.readable || seen.readable;
-        target.writable = target.writable || seen.writable;
+        auto& flags = target.backend_flags;
+        flags[hung_up] = flags[hung_up] || seen.ended;
         // The first to retire may be the last operation of a socket that is gone, and take the
         // descriptor with it; but then there is no second one.
-        operation* const in = target.in.active;
-        operation* const out = target.out.active;
-        if (in && target.readable)
-            go_on(*in, target.readable);
-        if (out && target.writable)
-            go_on(*out, target.writable);
+        operation* const in =
+            seen.readable && std::exchange(flags[unreadable], false) ? target.in.active : nullptr;
+        operation* const out =
+            seen.writable && std::exchange(flags[unwritable], false) ? target.out.active : nullptr;
+        if (in && progress(*in, flags[unreadable]))
+            retire(*in);
+        if (out && progress(*out, flags[unwritable]))
+            retire(*out);
     }
 
 private:
-    [[nodiscard]] std::error_code prepare(const operation& started) const noexcept;
-    void go_on(operation& waiting, bool& ready) noexcept;
+    /// Indices of the descriptor's `backend_flags`.
+    enum flag : std::uint8_t {
+        registered,
+        unreadable, // the kernel has said so, or there is no edge yet
+        unwritable,
+        hung_up, // the end of the stream is near: a short read does not mean empty
+    };
+
+    [[nodiscard]] std::error_code prepare(const operation& op) const noexcept;
+    [[nodiscard]] static bool progress(operation& op, bool& blocked) noexcept;
 
     single_calls single_calls_;
 };

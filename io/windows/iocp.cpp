@@ -71,7 +71,7 @@ struct native_buffers {
     /// The same for both kinds of operation.
     static native_buffers of(const operation& moved) noexcept {
         native_buffers made;
-        if (moved.code() == opcode::read || moved.code() == opcode::write) {
+        if (moved.code() != opcode::read_vector && moved.code() != opcode::write_vector) {
             const auto& transfer = static_cast<const transfer_operation&>(moved);
             made.add(transfer.data(), transfer.size());
             return made;
@@ -162,7 +162,7 @@ bool iocp_backend::find_functions(std::string& reason) noexcept {
 
 bool iocp_backend::associate(operation& started) noexcept {
     detail::descriptor& target = started.target();
-    if (target.registered)
+    if (target.backend_flags[associated])
         return true;
     const HANDLE handle = handle_of(target);
     if (!::CreateIoCompletionPort(handle, port_, key_of_operations, 0)) {
@@ -181,13 +181,13 @@ bool iocp_backend::associate(operation& started) noexcept {
         started.fail(windows::last_error());
         return false;
     }
-    target.registered = true;
+    target.backend_flags[associated] = true;
     return true;
 }
 
 bool iocp_backend::unregister(detail::descriptor& known) noexcept {
     // One that is about to be closed takes its association with it.
-    if (std::exchange(known.registered, false) && !known.closing)
+    if (std::exchange(known.backend_flags[associated], false) && !known.closing)
         windows::leave_port(handle_of(known));
     return true;
 }
@@ -247,7 +247,9 @@ iocp_backend::outcome iocp_backend::begin(operation& started) noexcept {
         return begin_accept(static_cast<accept_operation&>(started), *room);
     case opcode::connect:
         return begin_connect(static_cast<connect_operation&>(started), *room);
+    case opcode::wait_readable: // of no bytes
     case opcode::read:
+    case opcode::try_read: // waits as well, but there is something
     case opcode::read_vector: {
         native_buffers into = native_buffers::of(started);
         const int answer = ::WSARecv(socket_of(started), into.parts.data(), into.count, &count,
@@ -317,12 +319,11 @@ void iocp_backend::cancel(operation& unwanted) noexcept {
     ::CancelIoEx(handle_of(unwanted.target()), room);
 }
 
-void iocp_backend::was_shut_down(detail::descriptor& target,
-                                 shutdown_direction direction) noexcept {
-    if (target.in.active && direction != shutdown_direction::write)
-        cancel(*target.in.active);
-    if (target.out.active && direction != shutdown_direction::read)
-        cancel(*target.out.active);
+void iocp_backend::on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept {
+    if (of.in.active && direction != shutdown_direction::write)
+        cancel(*of.in.active);
+    if (of.out.active && direction != shutdown_direction::read)
+        cancel(*of.out.active);
 }
 
 void iocp_backend::poll(time_point deadline) {

@@ -10,9 +10,10 @@
 
 namespace coracle {
 
-class iocp_backend : public backend {
+class iocp_backend : public backend, protected detail::shutdown_observer {
 public:
-    iocp_backend() = default;
+    iocp_backend() noexcept { capabilities_.shutdowns = this; }
+
     ~iocp_backend() override;
 
     /// False, with the reason, where it does not work.
@@ -27,9 +28,16 @@ public:
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
     bool unregister(detail::descriptor& known) noexcept override;
-    void was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept override;
 
 protected:
+    void on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept override;
+
+    /// Indices of the descriptor's `backend_flags`.
+    enum flag : std::uint8_t {
+        associated,    // with the port
+        without_queue, // for registered I/O
+    };
+
     /// Makes a socket's packets come to this port. False, and the operation failed, if it cannot.
     [[nodiscard]] bool associate(operation& started) noexcept;
 

@@ -4,7 +4,7 @@
 // where a kernel wants none; on Windows it is an OVERLAPPED, which must stay until its packet has
 // come, and so has to live as long as the operation.
 //
-// Their size is the only thing about a platform that operations and descriptors know.
+// Their size is the only thing about a platform that operations know.
 #pragma once
 
 #include <array>
@@ -23,17 +23,9 @@ struct alignas(8) accept_storage {
     std::array<std::byte, 104> bytes;
 };
 
-/// What registered I/O has made for a socket: its request queue, or that there can be none.
-struct descriptor_storage {
-    void* queue = nullptr;
-    bool without_queue = false;
-};
-
 #else
 
 struct operation_storage {};
-
-struct descriptor_storage {};
 
 struct accept_storage {};
 

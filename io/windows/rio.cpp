@@ -90,7 +90,7 @@ struct parts_left {
     }
 
     explicit parts_left(const operation& moved) noexcept {
-        if (moved.code() == opcode::read || moved.code() == opcode::write) {
+        if (moved.code() != opcode::read_vector && moved.code() != opcode::write_vector) {
             const auto& transfer = static_cast<const transfer_operation&>(moved);
             parts[0] = {transfer.data(), transfer.size()};
         } else {
@@ -157,7 +157,11 @@ void say_once(std::atomic<bool>& said, std::string_view what) {
 
 } // namespace
 
+/// A socket that has been closed ends its requests; but no kernel need be waited for for ever.
 rio_backend::~rio_backend() {
+    const time_point limit = now() + 1s;
+    while (closing_ > 0 && now() < limit)
+        poll(limit);
     if (completions_) {
         collect();
         functions_.close_completion_queue(completions_);
@@ -253,14 +257,14 @@ bool rio_backend::round_trip(std::string& reason) {
 
 /// The queue of a socket, made at first. Null if it has to do without.
 stream_queue* rio_backend::queue_of(detail::descriptor& target) noexcept {
-    detail::descriptor_storage& storage = target.storage;
-    if (storage.queue || storage.without_queue)
-        return static_cast<stream_queue*>(storage.queue);
+    bool& has_none = target.backend_flags[without_queue];
+    if (target.backend_object || has_none)
+        return static_cast<stream_queue*>(target.backend_object);
     std::unique_ptr<stream_queue> made;
     if (target.opened_by == &windows::registered_network())
         made = make_queue(static_cast<SOCKET>(target.handle));
-    storage.without_queue = !made;
-    storage.queue = made.get();
+    has_none = !made;
+    target.backend_object = made.get();
     return made.release();
 }
 
@@ -303,9 +307,8 @@ bool rio_backend::submit(operation& started) noexcept {
 bool rio_backend::read(stream_queue& from, operation& wanted) noexcept {
     for (;;) {
         const bool has_bytes = from.first < from.last;
-        if (wanted.arriving() && (has_bytes || from.has_end())) {
-            if (wanted.advance(0))
-                return false;
+        if (wanted.code() == opcode::wait_readable && (has_bytes || from.has_end())) {
+            return !wanted.advance(1);
         } else if (has_bytes) {
             if (wanted.advance(static_cast<std::int64_t>(copy_out(from, wanted))))
                 return false;
@@ -450,9 +453,8 @@ void rio_backend::release(std::unique_ptr<stream_queue> unused, bool closing) no
 
 bool rio_backend::unregister(detail::descriptor& known) noexcept {
     std::unique_ptr<stream_queue> queue(
-        static_cast<stream_queue*>(std::exchange(known.storage.queue, nullptr)));
+        static_cast<stream_queue*>(std::exchange(known.backend_object, nullptr)));
     if (queue && !known.closing) {
-        known.storage.without_queue = true; // a socket can have one in its life
         if (queue->receiving || queue->first < queue->last)
             warning(fmt::format("rio: {} leaves its loop after a read was cancelled: what that had "
                                 "asked for is lost",
@@ -464,7 +466,7 @@ bool rio_backend::unregister(detail::descriptor& known) noexcept {
 }
 
 void rio_backend::cancel(operation& unwanted) noexcept {
-    auto* const queue = static_cast<stream_queue*>(unwanted.target().storage.queue);
+    auto* const queue = static_cast<stream_queue*>(unwanted.target().backend_object);
     if (queue && queue->reading == &unwanted) {
         queue->reading = nullptr;
     } else if (queue && queue->writing == &unwanted) {
@@ -477,17 +479,17 @@ void rio_backend::cancel(operation& unwanted) noexcept {
     retire(unwanted);
 }
 
-void rio_backend::was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept {
-    auto* const queue = static_cast<stream_queue*>(target.storage.queue);
+void rio_backend::on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept {
+    auto* const queue = static_cast<stream_queue*>(of.backend_object);
     if (!queue)
-        return iocp_backend::was_shut_down(target, direction);
+        return iocp_backend::on_shutdown(of, direction);
     if (direction != shutdown_direction::write) {
         queue->shut = true;
         operation* const reading = std::exchange(queue->reading, nullptr);
         if (reading && !read(*queue, *reading))
             retire(*reading);
-        else if (!reading && target.in.active)
-            iocp_backend::cancel(*target.in.active);
+        else if (!reading && of.in.active)
+            iocp_backend::cancel(*of.in.active);
     }
     if (direction != shutdown_direction::read) {
         if (queue->writing && queue->last_piece)
@@ -495,16 +497,9 @@ void rio_backend::was_shut_down(detail::descriptor& target, shutdown_direction d
         operation* const writing = std::exchange(queue->writing, nullptr);
         if (writing && settle(*writing, {WSAESHUTDOWN, 0}))
             retire(*writing);
-        else if (!writing && target.out.active)
-            iocp_backend::cancel(*target.out.active);
+        else if (!writing && of.out.active)
+            iocp_backend::cancel(*of.out.active);
     }
-}
-
-/// A socket that has been closed ends its requests; but no kernel need be waited for for ever.
-void rio_backend::finish_closing() noexcept {
-    const time_point limit = now() + 1s;
-    while (closing_ > 0 && now() < limit)
-        poll(limit);
 }
 
 std::unique_ptr<backend> detail::make_rio(const context_options&, std::string& reason) {

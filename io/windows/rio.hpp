@@ -16,7 +16,8 @@ struct stream_queue;
 
 class rio_backend final : public iocp_backend {
 public:
-    rio_backend() = default;
+    rio_backend() noexcept { capabilities_.sockets = &windows::registered_network(); }
+
     ~rio_backend() override;
 
     /// False, with the reason, where it does not work.
@@ -24,16 +25,14 @@ public:
 
     std::string_view name() const noexcept override { return "rio"; }
 
-    network& sockets() noexcept override { return windows::registered_network(); }
-
     void poll(time_point deadline) override;
     bool submit(operation& started) noexcept override;
     void cancel(operation& unwanted) noexcept override;
     bool unregister(detail::descriptor& known) noexcept override;
-    void was_shut_down(detail::descriptor& target, shutdown_direction direction) noexcept override;
-    void finish_closing() noexcept override;
 
 private:
+    void on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept override;
+
     static constexpr ULONG_PTR key_of_completions = first_free_key;
     static constexpr DWORD first_capacity = 64; // of the completion queue
 

@@ -7,6 +7,7 @@
 #include "fault_sweep.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <optional>

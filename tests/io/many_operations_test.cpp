@@ -7,7 +7,10 @@
 #include "connected.hpp"
 #include "instrumented.hpp"
 
+#include <algorithm>
 #include <coracle/coracle.hpp>
+#include <ctime>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,12 +52,33 @@ task<> read_one(stream& from, char expected, std::size_t& done) {
     ++done;
 }
 
-task<> sleep_long() {
-    co_await sleep_for(1h);
-}
-
 task<> write_one(stream& to, char byte) {
     co_await to.write(const_buffer(&byte, 1));
+}
+
+/// The processor time that it takes to cancel so many writes that wait for their turn.
+std::clock_t time_to_cancel(std::size_t writes) {
+    std::clock_t time = 0;
+    run_clean([&]() -> task<> {
+        connection ends = co_await connect_ends();
+        const std::string text(too_much, 'x');
+        auto first = [&]() -> task<> { co_await ends.here.write(text); };
+        auto body = [&](task_group& group) -> task<> {
+            group.start(first);
+            for (std::size_t i = 0; i < writes; ++i)
+                group.start(write_one, std::ref(ends.here), 'x');
+            co_await iterations();
+            const std::clock_t begin = std::clock();
+            group.cancel();
+            time = std::clock() - begin;
+        };
+        co_await with_task_group(body);
+    });
+    return time;
+}
+
+task<> sleep_long() {
+    co_await sleep_for(1h);
 }
 
 } // namespace
@@ -172,4 +196,14 @@ TEST_CASE("many operations: a long chain of calls that complete at once needs no
         co_await dive(dive, depth);
         CHECK(bytes == depth + 1);
     });
+}
+
+TEST_CASE("many operations: those that wait for one socket are cancelled in linear time") {
+    std::clock_t few = time_to_cancel(4'000);
+    std::clock_t many = time_to_cancel(40'000);
+    for (int i = 0; i < 2; ++i) {
+        few = std::min(few, time_to_cancel(4'000));
+        many = std::min(many, time_to_cancel(40'000));
+    }
+    CHECK(many < 40 * (few + 10)); // a hundred times as long in quadratic time
 }

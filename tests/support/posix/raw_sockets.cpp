@@ -88,7 +88,8 @@ void make_non_blocking(native_handle handle) {
 }
 
 void let_kernel_answer() {
-    backend::current()->flush();
+    if (detail::submission_batch* const batch = backend::current()->optional().batch)
+        batch->flush();
 }
 
 bool sockets_can_move() {
