@@ -61,7 +61,7 @@ for backend in io_uring epoll; do
         /io_tests '--source-file=*/conformance_*' --no-version --no-colors >/tmp/said 2>&1
     status=$?
     cat /tmp/said
-    [ $status != 77 ] || sed -n 's/^skipped, because/skipped\t/p' /tmp/said >/tmp/results
+    [ $status != 77 ] || sed -n 's/^skipped, because /skipped\t/p' /tmp/said >/tmp/results
     sed "s/^/@$backend\t/" /tmp/results
     printf '@status\t%s\t%s\n' $backend $status
     rm -f /tmp/results

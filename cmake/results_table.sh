@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# The table of the README that tells what each backend does, made from the results of the
-# conformance suite: RESULTS/<backend>/*.tsv, which test programs write where CORACLE_RESULTS tells
-# them. The column of a backend without results, because its lane did not run here, stays as it is.
-# usage: backend_table.sh [--check] RESULTS...
+# A table of what each backend does, made from the results of the conformance suite:
+# RESULTS/COLUMN/*.tsv, which test programs write where CORACLE_RESULTS tells them. It stands in PAGE
+# between two comments with its NAME. A column without results, because its lane did not run here,
+# stays as it is; a new one comes last.
+# usage: results_table.sh [--check] PAGE NAME RESULTS...
 
 set -eu
 check=''
@@ -12,11 +13,12 @@ if [ "$1" = --check ]; then
     check=yes
     shift
 fi
-readme=$(dirname -- "$0")/../README.md
+page=$1
+name=$2
+shift 2
 made=$(mktemp)
 trap 'rm -f "$made"' EXIT
 
-backends='io_uring epoll kqueue iocp rio'
 files=$(find "$@" -name '*.tsv' -size +0 2>/dev/null | sort)
 [ -n "$files" ] || {
     echo "there are no results in $*" >&2
@@ -24,7 +26,7 @@ files=$(find "$@" -name '*.tsv' -size +0 2>/dev/null | sort)
 }
 
 # shellcheck disable=SC2086,SC2016  # a list of files; the program is awk's
-awk -F '\t' -v backends="$backends" '
+awk -F '\t' -v name="$name" '
 function row_of(name,    row) {
     if (match(name, /<.*>/)) { # a template: the way of doing it
         row = substr(name, RSTART + 1, RLENGTH - 2)
@@ -39,13 +41,17 @@ function row_of(name,    row) {
     if (row !~ /^(accept|accept_many|connect|receive_many)$/) return "sockets and listeners"
     return row
 }
+function add_column(title) { if (!(title in columns)) { columns[title] = 1; column[++count] = title } }
 function keep(row) { if (!(row in known)) { known[row] = 1; rows[++row_count] = row } }
 { sub(/\r$/, "") } # of programs for Windows
 FILENAME ~ /\.tsv$/ {
     backend = FILENAME
     sub(/\/[^\/]*$/, "", backend)
     sub(/.*\//, "", backend)
+    sub(/-/, " ", backend)
+    if (!(backend in fresh)) fresh_column[++fresh_count] = backend
     fresh[backend] = 1
+    if ($1 == "skipped") next # then "not supported" is all there is to say
     row = row_of($2)
     keep(row)
     if ($1 != "passed") verdict[row, backend] = "fails"
@@ -54,10 +60,10 @@ FILENAME ~ /\.tsv$/ {
         verdict[row, backend] = $3
     next
 }
-/^<!-- backends: / { inside = 1; print; next }
-/^<!-- end of backends/ {
+index($0, "<!-- " name ": ") == 1 { inside = 1; print; next }
+index($0, "<!-- end of " name) == 1 {
     inside = 0
-    count = split(backends, column, " ")
+    for (i = 1; i <= fresh_count; ++i) add_column(fresh_column[i])
     head = "| operation |"
     line = "|---|"
     for (i = 1; i <= count; ++i) { head = head " " column[i] " |"; line = line "---|" }
@@ -72,7 +78,8 @@ FILENAME ~ /\.tsv$/ {
         text = "| " rows[r] " |"
         for (i = 1; i <= count; ++i) {
             answer = column[i] in fresh ? verdict[rows[r], column[i]] : old[rows[r], column[i]]
-            text = text " " (answer == "" ? "not run" : answer) " |"
+            if (answer == "") answer = column[i] in fresh ? "not supported" : "not run"
+            text = text " " answer " |"
         }
         print text
     }
@@ -81,20 +88,20 @@ FILENAME ~ /\.tsv$/ {
 }
 inside {
     cells = split($0, cell, / *\| */)
-    if (cell[2] == "operation") { for (i = 3; i < cells; ++i) title[i] = cell[i] }
+    if (cell[2] == "operation") { for (i = 3; i < cells; ++i) add_column(title[i] = cell[i]) }
     else if (cell[2] !~ /^-/) {
         keep(cell[2])
         for (i = 3; i < cells; ++i) old[cell[2], title[i]] = cell[i]
     }
     next
 }
-{ print }' $files "$readme" >"$made"
+{ print }' $files "$page" >"$made"
 
 if [ -n "$check" ]; then
-    diff -u "$readme" "$made" || {
-        echo 'the table of the backends in README.md is stale: cmake/backend_table.sh makes it' >&2
+    diff -u "$page" "$made" || {
+        echo 'the table is stale: ./dev table makes it' >&2
         exit 1
     }
 else
-    cat "$made" >"$readme"
+    cat "$made" >"$page"
 fi
