@@ -5,13 +5,7 @@
 
 set(CMAKE_CXX_EXTENSIONS OFF)
 
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    message(WARNING
-        "g++ ${CMAKE_CXX_COMPILER_VERSION} builds Coracle and passes its tests, but it miscompiles "
-        "common coroutine code in your own programs: `while (co_await x)` may await twice, and "
-        "aggregate temporaries or capturing lambdas inside a co_await expression are destroyed "
-        "twice. Use Clang 16 or newer, or GCC 13 or newer.")
-endif()
+include("${CMAKE_CURRENT_LIST_DIR}/check_compiler.cmake")
 
 if(CORACLE_WERROR)
     add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)

@@ -27,4 +27,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/coracle-config-version.c
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/coracle-config.cmake"
               "${PROJECT_BINARY_DIR}/coracle-config-version.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/check_compiler.cmake"
         DESTINATION "${package_dir}")

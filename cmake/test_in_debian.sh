@@ -47,7 +47,6 @@ make_base() {
 newcomer() {
     cat <<'END'
 set -eu
-export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 mkfifo /tmp/said
 echo "newcomer: ./dev chat"
 ./dev chat --port 0 >/tmp/said 2>&1 &

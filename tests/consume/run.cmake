@@ -15,6 +15,17 @@ if(CONSUMER STREQUAL "find_package")
     file(RENAME "${WORK_DIR}/installed" "${WORK_DIR}/moved")
     list(APPEND arguments "-DCMAKE_PREFIX_PATH=${WORK_DIR}/moved")
 
+    # Whoever has a compiler that miscompiles programs is told so.
+    find_program(gcc_12 g++-12)
+    if(gcc_12)
+        execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/find_package"
+                                -B "${WORK_DIR}/gcc_12" "-DCMAKE_CXX_COMPILER=${gcc_12}" ${arguments}
+                        ERROR_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
+        if(NOT said MATCHES "miscompiles")
+            message(FATAL_ERROR "g++ 12 configures without a warning: ${said}")
+        endif()
+    endif()
+
     # The consumer's build type is his own affair, so let it be the other one.
     if(BUILD_TYPE STREQUAL "Debug")
         set(BUILD_TYPE Release)
