@@ -11,7 +11,7 @@ set -eu
 program=$1
 results=$2
 shift 2
-[ $# -gt 0 ] || set -- bullseye bookworm trixie sid
+[ $# -gt 0 ] || set -- bookworm trixie sid
 here=$(dirname -- "$0")
 cache=${XDG_CACHE_HOME:-${HOME:?there is no home folder for a cache}/.cache}/coracle/kernels
 guard_s=900 # against hanging; a minute or two is usual

@@ -50,6 +50,8 @@ bool ring::open(unsigned wanted_entries, std::string& reason) {
         reason = describe("io_uring_setup failed", -failure);
         if (failure == -ENOMEM)
             reason += " (the limit of locked memory, ulimit -l, may be too small)";
+        if (failure == -EINVAL)
+            reason += " (Linux 6.1 or newer is needed)";
         return false;
     }
     open_ = true;
@@ -58,7 +60,7 @@ bool ring::open(unsigned wanted_entries, std::string& reason) {
 #ifdef IORING_FEAT_NO_IOWAIT
     io_uring_set_iowait(&ring_, false); // an idle loop is not a processor that waits for a disk
 #endif
-    return knows_operations(reason) && round_trip(reason);
+    return round_trip(reason);
 }
 
 /// Where locked memory is short, a smaller ring will do; and what another ring has just given back
@@ -80,39 +82,15 @@ int ring::set_up_within_limits(unsigned entries) noexcept {
     return failure;
 }
 
-/// Down the ladder of what kernels can do: one thread that collects its completions itself; then no
-/// interrupts for completions (5.19); then plain.
+/// These flags need Linux 6.1. Older kernels are not asked for less: they end a send that is
+/// cancelled in its middle as if it had sent nothing.
 int ring::set_up(unsigned entries) noexcept {
-    constexpr unsigned always = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-    constexpr std::array ladder = {
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
-            IORING_SETUP_TASKRUN_FLAG | always,
-        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | always,
-        always,
-    };
-    int failure = -EINVAL;
-    for (std::size_t step = 0; step < ladder.size() && failure == -EINVAL; ++step) {
-        parameters_ = {};
-        parameters_.flags = ladder[step];
-        parameters_.cq_entries = entries * completions_per_request;
-        failure = io_uring_queue_init_params(entries, &ring_, &parameters_);
-    }
-    return failure;
-}
-
-bool ring::knows_operations(std::string& reason) {
-    constexpr unsigned needed_features = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
-    bool known = (parameters_.features & needed_features) == needed_features;
-    io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
-    for (const int needed :
-         {IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_RECVMSG,
-          IORING_OP_SENDMSG, IORING_OP_READ, IORING_OP_ASYNC_CANCEL})
-        known = known && probe && io_uring_opcode_supported(probe, needed);
-    if (probe)
-        io_uring_free_probe(probe);
-    if (!known)
-        reason = "this kernel's io_uring lacks operations that are needed";
-    return known;
+    parameters_ = {};
+    parameters_.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                        IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
+                        IORING_SETUP_CLAMP;
+    parameters_.cq_entries = entries * completions_per_request;
+    return io_uring_queue_init_params(entries, &ring_, &parameters_);
 }
 
 /// Again where a signal interrupts it, which says nothing of the kernel.

@@ -89,7 +89,6 @@ private:
     [[nodiscard]] int set_up(unsigned entries) noexcept;
     [[nodiscard]] int set_up_within_limits(unsigned entries) noexcept;
     [[nodiscard]] bool round_trip(std::string& reason);
-    [[nodiscard]] bool knows_operations(std::string& reason);
     [[nodiscard]] int submit(unsigned completions, std::chrono::nanoseconds limit) noexcept;
 
     io_uring ring_ = {};

@@ -27,8 +27,6 @@ void real_queue_exit(io_uring*) asm("__real_io_uring_queue_exit");
 void wrapped_queue_exit(io_uring*) asm("__wrap_io_uring_queue_exit");
 int real_register_ring_fd(io_uring*) asm("__real_io_uring_register_ring_fd");
 int wrapped_register_ring_fd(io_uring*) asm("__wrap_io_uring_register_ring_fd");
-io_uring_probe* real_get_probe_ring(io_uring*) asm("__real_io_uring_get_probe_ring");
-io_uring_probe* wrapped_get_probe_ring(io_uring*) asm("__wrap_io_uring_get_probe_ring");
 int real_submit_and_get_events(io_uring*) asm("__real_io_uring_submit_and_get_events");
 int wrapped_submit_and_get_events(io_uring*) asm("__wrap_io_uring_submit_and_get_events");
 int real_submit_and_wait(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*,
@@ -164,10 +162,6 @@ void wrapped_queue_exit(io_uring* ended) {
 int wrapped_register_ring_fd(io_uring* ring) {
     const int error = planned_error("io_uring_register");
     return error != 0 ? -error : real_register_ring_fd(ring);
-}
-
-io_uring_probe* wrapped_get_probe_ring(io_uring* ring) {
-    return planned_error("io_uring_probe") != 0 ? nullptr : real_get_probe_ring(ring);
 }
 
 int wrapped_submit_and_get_events(io_uring* ring) {
