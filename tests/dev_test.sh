@@ -40,9 +40,10 @@ new_world() {
         sh sha512sum sort tail tar touch tr uname xargs; do
         ln -s "$(command -v "$tool")" "$world/tools/$tool"
     done
-    for tool in clang++-19 g++-12 clang-format-19 clang-tidy-19; do
+    for tool in clang++-19 clang-format-19 clang-tidy-19; do
         stand_in "$tool" 0 19.1
     done
+    stand_in g++-12 0 12.2
     for tool in ctest ninja pkg-config valgrind heaptrack gnuplot shellcheck; do
         stand_in "$tool"
     done
@@ -57,6 +58,12 @@ new_world() {
 
 add_windows() {
     for tool in x86_64-w64-mingw32-g++-posix wine64 wineserver64; do
+        stand_in "$tool"
+    done
+}
+
+add_debian() { # what the lanes of Debian and of its kernels need
+    for tool in debootstrap qemu-system-x86_64 busybox cpio; do
         stand_in "$tool"
     done
 }
@@ -175,7 +182,7 @@ stand_in id 0 1000
 run build
 exits 0
 says 'building dev with .*/g\+\+$'
-without g++
+without g++ g++-12
 run build
 exits 1
 says 'root or sudo.* clang-19'
@@ -189,6 +196,7 @@ says curl
 
 new_world
 add_windows
+add_debian
 run setup --all
 exits 0
 says 'but zig, without which macos is skipped: cannot fetch http.*curl: no network'
