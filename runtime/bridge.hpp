@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//
+// bridge: what this library has made, awaited in a coroutine of another one. docs/adapting.md shows
+// how.
+#pragma once
+
+#include "awaitable.hpp"
+#include "loop.hpp"
+#include <coroutine>
+#include <utility>
+
+namespace coracle {
+
+/// Awaits a task or an operation in a coroutine of any type, on the thread of a running loop:
+///
+///     const std::size_t count = co_await bridge(stream.read(buffer));
+///
+/// It runs as a job of its own, below no other, and the loop resumes the coroutine when it has
+/// ended. To be able to cancel it, give it a name: `bridge read(stream.read(buffer));`, `co_await
+/// read;`, and elsewhere `read.cancel();`.
+///
+/// errors   as of what is awaited; operation_canceled after `cancel`
+/// owns     what is awaited. Destroyed before it has ended, it stops the program with a message
+/// cost     one frame from the pool, none for a task
+template <awaitable Awaitable>
+class [[nodiscard("it does nothing until it is awaited")]] bridge final : job {
+public:
+    explicit bridge(Awaitable awaited)
+        : job(loop::current().ready()), root_(detail::as_task(std::move(awaited))) {}
+
+    using job::cancel;
+    using job::cancelled;
+
+    [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+
+    void await_suspend(std::coroutine_handle<> awaiting) noexcept {
+        awaiting_ = awaiting;
+        root_.start(*this);
+    }
+
+    await_result_t<Awaitable> await_resume() { return root_.take(); }
+
+private:
+    std::coroutine_handle<> finished() noexcept override {
+        detail::present_job = nullptr; // the coroutine is not part of a job
+        return awaiting_;
+    }
+
+    task<await_result_t<Awaitable>> root_;
+    std::coroutine_handle<> awaiting_;
+};
+
+} // namespace coracle

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "foreign.hpp"
+
+#include "loop.hpp"
+#include <exception>
+
+namespace coracle::detail {
+
+/// A coroutine that tells the wait when it is resumed, once.
+struct foreign_wait::resumer {
+    struct promise_type {
+        static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+
+        static void operator delete(void* frame, std::size_t bytes) noexcept {
+            deallocate_frame(frame, bytes);
+        }
+
+        resumer get_return_object() noexcept {
+            return {std::coroutine_handle<promise_type>::from_promise(*this)};
+        }
+
+        static std::suspend_always initial_suspend() noexcept { return {}; }
+
+        static std::suspend_always final_suspend() noexcept { return {}; }
+
+        static void return_void() noexcept {}
+
+        [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
+    };
+
+    std::coroutine_handle<> handle;
+};
+
+foreign_wait::resumer foreign_wait::make_resumer(foreign_wait& resumed) {
+    resumed.resumed();
+    co_return;
+}
+
+std::coroutine_handle<> foreign_wait::begin_foreign(promise_base& frame) {
+    resumer_ = make_resumer(*this).handle;
+    loop_ = &loop::current();
+    begin(frame);
+    return resumer_;
+}
+
+void foreign_wait::resumed() noexcept {
+    if (loop::is_current(*loop_))
+        wake();
+    else
+        loop_->handle().post([this] { wake(); });
+}
+
+} // namespace coracle::detail
