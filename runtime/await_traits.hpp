@@ -35,9 +35,8 @@ concept is_awaiter = requires(Type& type) {
 
 /// An awaiter that can suspend any coroutine knows nothing of jobs, and so is not of this library.
 template <class Type>
-concept foreign_awaiter = is_awaiter<Type> && requires(Type& type, std::coroutine_handle<> any) {
-    type.await_suspend(any);
-};
+concept foreign = is_awaiter<Type> &&
+                  requires(Type& type, std::coroutine_handle<> any) { type.await_suspend(any); };
 
 } // namespace detail
 

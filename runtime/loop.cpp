@@ -30,6 +30,10 @@ loop& loop::current() {
     return *loop_of_this_thread;
 }
 
+bool loop::is_current(const loop& asked) noexcept {
+    return loop_of_this_thread == &asked;
+}
+
 void loop::end_posting(std::vector<leak>& to) {
     remote_queue_->refuse();
     remote_queue_->list_work_items(to);

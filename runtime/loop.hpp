@@ -33,6 +33,8 @@ public:
     /// none does: everything that awaits needs one.
     [[nodiscard]] static loop& current();
 
+    [[nodiscard]] static bool is_current(const loop& asked) noexcept;
+
     /// Runs `main` and everything that it starts to the end, and returns or throws its result. A
     /// `cancelled` that nobody has caught is thrown as std::system_error with operation_canceled,
     /// since outside of jobs nothing is cancelled.

@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include "task.hpp"
 
+#include "diagnostics/describe.hpp"
+#include "diagnostics/warning.hpp"
+#include <exception>
+#include <fmt/format.h>
+
 namespace coracle::detail {
+
+void warn_of_unawaited(const promise_base& root) noexcept {
+    const job* const running = job::current();
+    if (std::uncaught_exceptions() > 0 || (running && running->cancelled()))
+        return;
+    try {
+        const std::source_location at = root.where.get();
+        warning(inspectable ? fmt::format("a task was made and never awaited: {}", describe(at))
+                            : std::string("a task was made and never awaited"));
+    } catch (...) {
+        warning("a task was made and never awaited");
+    }
+}
 
 std::coroutine_handle<> enter_slowly(task_promise_base& child) noexcept {
     promise_base& parent = *child.continuation;

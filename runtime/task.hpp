@@ -3,13 +3,14 @@
 // task: a coroutine that runs when it is awaited, and whose frame belongs to the task object.
 //
 // Awaiting a task runs it within the awaiting job, like a function call; its result or exception
-// comes back the same way. A task that is destroyed unstarted just frees its frame. A task that is
-// suspended cannot be destroyed: the awaiter that it waits on stops the program with a message,
-// since the kernel or a timer could still reach into the frame.
+// comes back the same way. A task that is destroyed unstarted frees its frame, and a warning names
+// it. A task that is suspended cannot be destroyed: the awaiter that it waits on stops the program
+// with a message, since the kernel or a timer could still reach into the frame.
 #pragma once
 
 #include "../memory/fatal.hpp"
 #include "await_traits.hpp"
+#include "foreign.hpp"
 #include "job.hpp"
 #include "result.hpp"
 #include <concepts>
@@ -56,6 +57,7 @@ public:
 
     /// Notes where this frame awaits, then lets the awaitable be what it is.
     template <class Awaitable>
+        requires(!foreign<awaiter_t<Awaitable>>)
     [[nodiscard]] std::remove_reference_t<Awaitable>&&
     await_transform(Awaitable&& awaited,
                     std::source_location at = std::source_location::current()) noexcept {
@@ -66,8 +68,22 @@ public:
         return static_cast<std::remove_reference_t<Awaitable>&&>(awaited);
     }
 
+    /// What another library has made is awaited through an adapter.
+    template <class Awaitable>
+        requires foreign<awaiter_t<Awaitable>>
+    [[nodiscard]] auto await_transform(Awaitable&& awaited,
+                                       std::source_location at = std::source_location::current()) {
+        where = at;
+        return adapted_awaiter<decltype(awaiter_of(std::forward<Awaitable>(awaited)))>(
+            std::forward<Awaitable>(awaited));
+    }
+
     std::exception_ptr failure;
 };
+
+/// Warns of a task that is destroyed and was never awaited, unless an exception or a cancellation
+/// has prevented that.
+void warn_of_unawaited(const promise_base& root) noexcept;
 
 /// The slow path of `enter`: the budget is spent, or the job is cancelled.
 [[nodiscard]] std::coroutine_handle<> enter_slowly(task_promise_base& child) noexcept;
@@ -174,8 +190,11 @@ public:
     }
 
     ~task() {
-        if (frame_)
-            frame_.destroy();
+        if (!frame_)
+            return;
+        if (!frame_.promise().owner) [[unlikely]]
+            detail::warn_of_unawaited(frame_.promise());
+        frame_.destroy();
     }
 
     /// Runs the task as part of the awaiting job. Once only: hence of an rvalue.

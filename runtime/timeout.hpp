@@ -113,10 +113,10 @@ public:
     [[nodiscard]] bool await_ready() { return awaited_.get().await_ready(); }
 
     template <std::derived_from<promise_base> Promise>
-    [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+    [[nodiscard]] auto await_suspend(std::coroutine_handle<Promise> awaiting) {
         job_ = awaiting.promise().owner;
-        const bool suspended = awaited_.get().await_suspend(awaiting);
-        if (suspended && is_pending())
+        const auto suspended = awaited_.get().await_suspend(awaiting);
+        if (is_pending())
             loop::current().timer_wheel().add(*this, deadline_);
         return suspended;
     }

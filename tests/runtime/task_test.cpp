@@ -8,6 +8,7 @@
 #include <coracle/runtime/sleep.hpp>
 #include <coracle/runtime/task.hpp>
 #include <coracle/runtime/task_group.hpp>
+#include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>
 #include <memory>
 #include <optional>
@@ -303,4 +304,51 @@ TEST_CASE("loop: a driver that throws ends the program with what main waits for"
     });
     CHECK(outcome.aborted);
     CHECK(outcome.said("coracle: fatal: a frame was destroyed or moved while it waits on a sleep"));
+}
+
+namespace {
+
+task<int> forgotten() {
+    co_return 1;
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(virtual_loop, "task: made and never awaited, it is named when it goes") {
+    const collected_warnings warnings;
+    run([]() -> task<> {
+        {
+            const task<int> dropped = forgotten();
+        }
+        const int value = co_await forgotten();
+        CHECK(value == 1);
+    });
+    const auto all = collected_warnings::all();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].starts_with("a task was made and never awaited: "));
+    CHECK(all[0].find("forgotten()") != std::string::npos);
+    CHECK(all[0].find("(task_test.cpp:") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(
+    virtual_loop,
+    "task: not awaited because of an exception or a cancellation, it goes in silence") {
+    const collected_warnings warnings;
+    run([]() -> task<> {
+        auto throws = []() -> task<> {
+            const task<int> dropped = forgotten();
+            throw std::runtime_error("before it is awaited");
+            co_return;
+        };
+        const std::string failure = co_await failure_of(throws());
+        CHECK(failure == "before it is awaited");
+        auto body = [](task_group& group) -> task<> {
+            group.cancel();
+            const task<int> dropped = forgotten();
+            static_cast<void>(co_await as_result(forgotten()));
+            static_cast<void>(co_await as_result(when_all(forgotten(), forgotten())));
+        };
+        co_await with_task_group(body);
+    });
+    CHECK(collected_warnings::all().empty());
 }
