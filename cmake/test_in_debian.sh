@@ -86,6 +86,7 @@ root=$(mktemp -d "$cache/$lane.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 trap 'exit 130' INT TERM
 cp -a --reflink=auto "$base/." "$root"
+chmod 755 "$root" # tests become another user
 echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90mirror" # it may be a snapshot
 cp -L /etc/resolv.conf /etc/hosts "$root/etc"
 mkdir -p "$root/coracle" "$root/root/.cache/ccache"

@@ -114,8 +114,8 @@ bool ring::round_trip(std::string& reason) {
 bool ring::withdraw(std::uint64_t user_data) noexcept {
     for (io_uring_sqe* const sqe : unsubmitted_) {
         if (sqe->user_data == user_data) {
+            *sqe = {}; // prep_nop of newer liburings leaves what get_sqe has cleared
             io_uring_prep_nop(sqe);
-            sqe->user_data = 0;
             return true;
         }
     }

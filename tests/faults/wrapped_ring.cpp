@@ -99,6 +99,7 @@ std::string_view name_of(const io_uring_sqe& request) noexcept {
 
 void answer(io_uring_sqe& request, int result) noexcept {
     const auto whose = request.user_data;
+    request = {}; // prep_nop of newer liburings leaves what get_sqe has cleared
     io_uring_prep_nop(&request);
     request.user_data = whose;
     request.rw_flags = inject_result;
