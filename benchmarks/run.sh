@@ -88,54 +88,6 @@ measure_server() ( # COMMAND CLIENTS
         sed -n 's/server_cpu_us_per_request=\([0-9.]*\).*/\1/p'
 )
 
-# Reads CLIENTS;NAME;FIGURE, ordered by round. A ratio is the median of the rounds' ratios, since a
-# round's figures saw the same machine; the better yardstick is the one of the smallest median.
-print_echo_table() {
-    awk -F ';' '
-    function median(values, count,    i, j, held) {
-        for (i = 2; i <= count; i++) {
-            held = values[i]
-            for (j = i - 1; j > 0 && values[j] > held; j--) values[j + 1] = values[j]
-            values[j + 1] = held
-        }
-        smallest = values[1]
-        largest = values[count]
-        return count % 2 ? values[(count + 1) / 2] : (values[count / 2] + values[count / 2 + 1]) / 2
-    }
-    function ratio(clients, name, yardstick,    i, ratios) {
-        for (i = 1; i <= seen[clients, name]; i++)
-            ratios[i] = figure[clients, name, i] / figure[clients, yardstick, i]
-        return median(ratios, seen[clients, name])
-    }
-    {
-        if (!($1 in known_clients)) { known_clients[$1]; all_clients[++clients_count] = $1 }
-        if (!($2 in known_names)) { known_names[$2]; names[++names_count] = $2 }
-        figure[$1, $2, ++seen[$1, $2]] = $3
-    }
-    END {
-        print "| clients | echo server               | median us | min us | max us | x best raw | x raw epoll |"
-        print "|--------:|---------------------------|----------:|-------:|-------:|-----------:|------------:|"
-        for (c = 1; c <= clients_count; c++) {
-            clients = all_clients[c]
-            best = names[1]
-            for (n = 1; n <= names_count; n++) {
-                name = names[n]
-                for (i = 1; i <= seen[clients, name]; i++) sorted[i] = figure[clients, name, i]
-                middle[name] = median(sorted, seen[clients, name])
-                low[name] = smallest
-                high[name] = largest
-                if (name ~ /^raw/ && middle[name] < middle[best]) best = name
-            }
-            for (n = 1; n <= names_count; n++) {
-                name = names[n]
-                printf "| %7d | %-25s | %9.2f | %6.2f | %6.2f | %10.3f | %11.3f |\n", clients, name,
-                    middle[name], low[name], high[name], ratio(clients, name, best),
-                    ratio(clients, name, "raw epoll")
-            }
-        }
-    }'
-}
-
 run_echo() {
     local round clients each figure figures=
     for ((round = 1; round <= rounds; round++)); do
@@ -149,7 +101,7 @@ run_echo() {
     done
     printf 'CPU time of the server for each request: %s B, %s rounds, Linux %s, %s\n\n' "$size" \
         "$rounds" "$(uname -r)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
-    printf %s "$figures" | print_echo_table
+    printf %s "$figures" | "$programs/statistics" raw
 }
 
 # --- Inspection ---------------------------------------------------------------------------------
@@ -182,31 +134,14 @@ run_inspect() {
                 # In turns also as to who is the first.
                 for first in $((round % 2)) $(((round + 1) % 2)); do
                     [ "$first" = 1 ] && second=echo_server || second=echo_server_uninspected
-                    figures+="$clients;$backend;$second;"
+                    figures+="$clients $backend;$second;"
                     figures+="$(measure_server "$second --backend $backend" "$clients")"$'\n'
                 done
             done
         done
     done
-    echo 'CPU time of the echo server for each request, with what inspection records and without'
-    echo
-    printf %s "$figures" | awk -F ';' '
-    $3 == "echo_server" { with[$1 ";" $2, ++count[$1 ";" $2]] = $4 }
-    $3 != "echo_server" { without[$1 ";" $2, ++other[$1 ";" $2]] = $4 }
-    END {
-        for (key in count) {
-            for (i = 1; i <= count[key]; i++) print key ";" with[key, i] / without[key, i]
-        }
-    }' | sort -t ';' -k 1,1n -k 2,2 -k 3,3n | awk -F ';' '
-    function row() {
-        if (key != "") printf "%5d clients, %-8s  %.3f (median of %d; quartiles %.3f and %.3f)\n",
-            clients, backend, ratio[int((n + 1) / 2)], n, ratio[int((n + 3) / 4)],
-            ratio[int((3 * n + 1) / 4)]
-        n = 0
-    }
-    $1 ";" $2 != key { row(); key = $1 ";" $2; clients = $1; backend = $2 }
-    { ratio[++n] = $3 }
-    END { row() }'
+    printf 'CPU time of the echo server for each request, with what inspection records and without\n\n'
+    printf %s "$figures" | "$programs/statistics" echo_server_uninspected
     command -v valgrind >/dev/null || return 0
     echo
     printf 'instructions outside of the kernel, 64 clients, epoll: %s with and %s without\n' \
@@ -246,23 +181,22 @@ measure_idle() ( # COMMAND CLIENTS
     echo >&"${load[1]}"
     read -r _ <&"${load[0]}" || fail "no $2 connections"
     after=$(memory_of "$server" "$output" $tells_usage)
-    echo "$before $after $2" | awk '{ printf "%.0f %.0f\n", ($3 - $1) / $5, ($4 - $2) / $5 }'
+    read -r resident_before live_before <<<"$before"
+    read -r resident_after live_after <<<"$after"
+    echo $(((resident_after - resident_before) / $2)) $(((live_after - live_before) / $2))
 )
 
 run_idle() {
-    local clients each figures resident live yardstick
+    local clients each figures resident live
     for clients in $idle_connections; do
         printf 'memory of each of %s idle connections, in bytes\n\n' "$clients"
-        echo '| echo server                |   resident | x raw epoll | of the library |'
-        echo '|----------------------------|-----------:|------------:|---------------:|'
-        yardstick=
+        echo '| echo server                |   resident | of the library |'
+        echo '|----------------------------|-----------:|---------------:|'
         for each in "${servers[@]}"; do
             figures=$(measure_idle "${each#*=}" "$clients") || figures=
             [ -n "$figures" ] || fail "no figure for ${each%%=*}"
             read -r resident live <<<"$figures"
-            yardstick=${yardstick:-$resident}
-            printf '| %-26s | %10s | %11s | %14s |\n' "${each%%=*}" "$resident" \
-                "$(awk "BEGIN { printf \"%.1f\", $resident / $yardstick }")" "${live/#0/}"
+            printf '| %-26s | %10s | %14s |\n' "${each%%=*}" "$resident" "${live/#0/}"
         done
         echo
     done
