@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <initializer_list>
 #include <sys/event.h>

@@ -8,6 +8,7 @@
 #include "figures.hpp"
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <netinet/in.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "../program.hpp"
 
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <utility>
 
