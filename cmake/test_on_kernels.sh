@@ -26,12 +26,15 @@ fetch_kernel() { # SUITE
     keys=/usr/share/keyrings/debian-archive-keyring.gpg
     echo "deb [signed-by=$keys] $("$here/debian_mirror.sh") $1 main" >"$kept/sources.list"
     set -- -q -o "Dir::State::Lists=$kept/lists" -o "Dir::Cache=$kept" -o Dir::Etc::SourceParts=- \
-        -o "Dir::Etc::SourceList=$kept/sources.list" -o Dir::State::Status=/dev/null
+        -o "Dir::Etc::SourceList=$kept/sources.list" -o Dir::State::Status=/dev/null \
+        -o Acquire::Check-Valid-Until=false # the mirror may be a snapshot
     {
         apt-get "$@" update
-        package=$(apt-cache "$@" depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p')
+        package=$(apt-cache "$@" depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-/linux-image-/p')
         if [ -n "$package" ] && [ ! -e "$kept/vmlinuz-$package" ]; then
-            (cd "$work" && apt-get "$@" download "$package" && dpkg-deb -x ./*.deb unpacked && rm ./*.deb)
+            # Since Debian 14 the kernel itself is in a package of its own.
+            binary=$(apt-cache "$@" depends "$package" | sed -n 's/.*Depends: linux-binary-/linux-binary-/p')
+            (cd "$work" && apt-get "$@" download "${binary:-$package}" && dpkg-deb -x ./*.deb unpacked && rm ./*.deb)
             rm -f "$kept"/vmlinuz-*
             mv "$(find "$work/unpacked" -name 'vmlinuz*' -type f | head -n 1)" "$kept/vmlinuz-$package"
             rm -rf "$work/unpacked"
