@@ -8,7 +8,7 @@
 namespace coracle {
 
 result<buffer_lease> receive_operation::await_result() {
-    end();
+    end_operation();
     buffer_lease bytes = std::move(buffer_);
     if (failure())
         return failure();

@@ -309,6 +309,8 @@ TEST_CASE_TEMPLATE("read: closing the stream cancels it, and closes afterwards",
         };
         auto both = co_await when_all(result_of_task(Read::run(ends.here, text)), closing());
         CHECK(std::get<0>(both).error() == std::errc::operation_canceled);
+        // Nobody has cancelled this job: it is an error like any other.
+        CHECK_THROWS_AS(static_cast<void>(std::get<0>(both).value()), std::system_error);
         const std::size_t end = co_await ends.there.read(text);
         CHECK(end == 0); // the peer has seen the end
     });
