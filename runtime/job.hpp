@@ -64,7 +64,7 @@ public:
     /// Since when it has been waited for.
     [[nodiscard]] time_point since() const noexcept { return since_.get(); }
 
-    /// Says more of it to whoever inspects the loop.
+    /// Adds details for inspect(): the descriptor and peer, or the child jobs.
     virtual void describe(detail::awaiter_notes&) const {}
 
 protected:
@@ -86,7 +86,7 @@ protected:
     /// Ends the wait: the job becomes ready.
     void wake() noexcept;
 
-    /// Takes the begin back: there is nothing to wait for, and the frame goes on at once.
+    /// Undoes `begin`: there is nothing to wait for, and the frame is not suspended.
     void resume_inline() noexcept;
 
     /// The frame has been resumed.
@@ -113,8 +113,8 @@ inline constexpr int inline_budget_full = 64;
 /// What makes the next step of the running job go through the ready queue.
 inline constexpr int inline_budget_spent = 1;
 
-/// The part that every promise has. It is aligned so that its frame's address follows from its own
-/// whatever the derived promise holds: see `handle_of`.
+/// The base of every promise. Aligned so that the address of the frame can be computed from its own
+/// address whatever the derived promise holds: see `handle_of`.
 class alignas(16) promise_base {
 public:
     explicit promise_base(const std::source_location& at) noexcept : where(at) {}
@@ -138,7 +138,7 @@ public:
 
 } // namespace detail
 
-/// Jobs that can go on, in the order in which they became ready. Intrusive: nothing is allocated.
+/// FIFO of the jobs that are ready. Intrusive: nothing is allocated.
 class ready_queue {
 public:
     ready_queue() = default;
@@ -155,7 +155,7 @@ private:
     job** last_ = &first_;
 };
 
-/// The name of a job: a string literal, so that it can still be told when the job has ended.
+/// The name of a job: a string literal, so that it outlives the job.
 class job_label {
 public:
     template <std::size_t Size>
@@ -224,13 +224,13 @@ public:
         return refusing_ ? detail::inline_budget_spent : detail::inline_budget_full;
     }
 
-    /// Called after the function that is its root, unless it has a name.
+    /// Without a name, the job is called after its root function.
     void name_after(const detail::promise_base& root) noexcept {
         if (detail::inspectable && !text.get())
             text = root.where.get().function_name();
     }
 
-    /// Ends the wait for one who resumes the frame returned at once, instead of queueing the job.
+    /// Ends the wait. The caller resumes the returned frame at once: the job is not queued.
     [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
         awaiter_ = nullptr;
         note_present();
@@ -251,8 +251,8 @@ public:
         return detail::handle_of(*std::exchange(frame_, nullptr));
     }
 
-    /// Whether the job has gone on without the loop for long enough: then it is queued to go on
-    /// with `next`; else that is the caller's to resume.
+    /// Whether the budget of inline steps is spent. If so, the job is queued to resume `next`; if
+    /// not, the caller resumes it.
     [[nodiscard]] bool should_yield(detail::promise_base& next) noexcept {
         if (--detail::inline_budget > 0) [[likely]]
             return false;
@@ -260,7 +260,7 @@ public:
         return true;
     }
 
-    /// The next frame to resume: `next` itself, or none if the job gives way first.
+    /// The frame to resume: `next`, or none if the job yields first.
     [[nodiscard]] std::coroutine_handle<> resume_or_yield(detail::promise_base& next) noexcept {
         if (should_yield(next))
             return std::noop_coroutine();

@@ -15,8 +15,8 @@ namespace coracle {
 
 namespace detail {
 
-/// An error code, or none; having none is cheap, unlike an empty std::error_code, which asks for
-/// its category.
+/// An error code or none. To make an empty one is cheaper than std::error_code(), which calls
+/// std::system_category().
 class failure {
 public:
     failure() noexcept = default;
@@ -147,7 +147,7 @@ template <class Function>
     }
 }
 
-/// What a result holds, or its error as an exception.
+/// The value of a result; throws its error.
 template <class T>
 T value_of_result(result<object_of<T>>&& from) {
     if constexpr (std::is_void_v<T>)

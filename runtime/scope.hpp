@@ -37,7 +37,7 @@ public:
 protected:
     child() : job(loop::current().ready()) {}
 
-    /// The scope has done with this child: the last call to it, in which it may destroy itself.
+    /// The last call to this child. It may destroy itself.
     virtual void retired() noexcept {}
 
     ~child() = default;
@@ -75,7 +75,7 @@ private:
 
 class scope : public awaiter {
 public:
-    /// Suspends until no child is left. Throws nothing: the deriving class tells what came of them.
+    /// Suspends until no child is left. Throws nothing: see `rethrow` of the derived class.
     class join_operation {
     public:
         explicit join_operation(scope& joined) noexcept : scope_(&joined) {}
@@ -121,7 +121,7 @@ protected:
 
     ~scope();
 
-    /// Enters a child, which its caller starts. It is cancelled from the start if the others are.
+    /// Adds a child, which its caller starts. It is cancelled from the start if the others are.
     void adopt(child& added) noexcept;
 
     /// Cancels all children, those of the future too.
@@ -163,7 +163,7 @@ protected:
     /// cancellation after being cancelled is no failure.
     void ended(child& gone) noexcept final;
 
-    /// From now on children that end because they are cancelled have done what was wanted.
+    /// From now on `rethrow` does not throw `cancelled`: the group was cancelled on purpose.
     void absorb_cancellation() noexcept { absorbing_ = true; }
 
 private:

@@ -27,7 +27,7 @@ class task;
 
 namespace detail {
 
-/// The end of a frame: on to the frame that awaits it, or, for a root, to its job.
+/// At the end of a frame: resumes the awaiting frame, or tells the job that its root has ended.
 class final_awaiter {
 public:
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
@@ -44,7 +44,7 @@ public:
     static constexpr void await_resume() noexcept {}
 };
 
-/// What the promises of all tasks do alike.
+/// What the promises of all tasks have in common.
 class task_promise_base : public promise_base {
 public:
     using promise_base::promise_base;
@@ -55,7 +55,7 @@ public:
 
     void unhandled_exception() noexcept { failure = std::current_exception(); }
 
-    /// Notes where this frame awaits, then lets the awaitable be what it is.
+    /// Records where this frame awaits. The awaitable itself is unchanged.
     template <class Awaitable>
         requires(!foreign<awaiter_t<Awaitable>>)
     [[nodiscard]] std::remove_reference_t<Awaitable>&&

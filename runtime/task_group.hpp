@@ -147,8 +147,9 @@ public:
 
     /// For the body: suspends until all jobs that were started have ended.
     ///
-    /// They have ended however this ends. If the wait is cancelled, by a failure or by a
-    /// with_timeout around it, then so is the group, and the wait goes on until they are gone.
+    /// They have ended when this returns, and when it throws. If the wait is cancelled, by a
+    /// failure or by a with_timeout around it, the group is cancelled, and the wait goes on until
+    /// all jobs have ended.
     ///
     /// errors   operation_canceled; resource_deadlock_would_occur in a job that was started, since
     ///          it would wait for itself
@@ -195,7 +196,7 @@ private:
 
     void one_has_ended() noexcept;
 
-    /// Whether `asking` is the body or a job below it, and so none that was started.
+    /// Whether `asking` is the body or a job below it. If not, it was started in the group.
     [[nodiscard]] bool is_part_of_body(const job* asking) const noexcept {
         while (asking && asking != body_)
             asking = asking->parent();

@@ -48,13 +48,13 @@ public:
         only.begin();
     }
 
-    /// The waiting job has been cancelled: from here on it is not the deadline that ends anything.
+    /// The waiting job has been cancelled: an end from now on is not because of the deadline.
     void interrupt() noexcept override {
         disarm();
         scope::interrupt();
     }
 
-    /// Whether the child, which has ended, did so because its time was over.
+    /// Whether the child has ended because of the deadline.
     [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
 
 private:
@@ -95,12 +95,12 @@ private:
     deadline_scope scope_;
 };
 
-/// Something that a job waits for and that can end its wait by itself.
+/// An operation, a sleep, an event: what needs no job of its own to be interrupted.
 template <class Type>
 concept interruptible = std::derived_from<awaiter_t<Type>, awaiter> && fallible<Type> &&
                         requires(awaiter_t<Type>& waiting) { waiting.interrupt(); };
 
-/// An operation needs no job of its own: the deadline interrupts it.
+/// The deadline interrupts the operation itself.
 template <interruptible Awaitable>
 class deadline_awaiter<Awaitable> final : timer {
 public:

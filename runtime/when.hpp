@@ -24,7 +24,7 @@ namespace coracle {
 
 namespace detail {
 
-/// void has no values; std::monostate stands for it among others.
+/// std::monostate in place of void.
 template <class T>
 using value_of = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
@@ -38,7 +38,7 @@ value_of<T> take_value(result_child<T>& ended) {
     }
 }
 
-/// What stands for it in a vector or a variant, which cannot hold references either.
+/// The same for vectors and variants, with std::reference_wrapper in place of references.
 template <class T>
 using element_of = value_of<object_of<T>>;
 
@@ -54,7 +54,7 @@ std::deque<result_child<range_result_t<Range>>> children_of(Range& awaited) {
     return children;
 }
 
-/// Ends with the first child that ends, whose outcome is the outcome; the others are cancelled.
+/// The first child that ends decides the outcome; the others are cancelled.
 class first_scope final : public scope {
 public:
     first_scope() noexcept : scope("when_any") {}
@@ -100,7 +100,7 @@ public:
 
     tuple_of_values<Awaitables...> finish() {
         scope_.rethrow();
-        // The type is named, since deduced it would take a pair apart and copy what is referred to.
+        // Class template argument deduction would unpack a pair and copy what is referred to.
         using values = tuple_of_values<Awaitables...>;
         if constexpr (!std::is_void_v<values>)
             return std::apply([](auto&... each) { return values(take_value(each)...); }, children_);
