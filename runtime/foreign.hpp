@@ -72,9 +72,9 @@ public:
         refused_ = frame.owner->refuses(frame);
         if (refused_ || inner_.await_ready())
             return frame.owner->resume_or_yield(frame);
-        const std::coroutine_handle<> resumer = begin_foreign(frame);
+        const std::coroutine_handle<> in_place = begin_foreign(frame);
         try {
-            return suspend_inner(resumer, awaiting);
+            return suspend_inner(in_place, awaiting);
         } catch (...) {
             resume_inline();
             end();
@@ -96,19 +96,19 @@ public:
     void interrupt() noexcept override { cancel_(); }
 
 private:
-    [[nodiscard]] std::coroutine_handle<> suspend_inner(std::coroutine_handle<> resumer,
+    [[nodiscard]] std::coroutine_handle<> suspend_inner(std::coroutine_handle<> in_place,
                                                         std::coroutine_handle<> awaiting) {
-        using answer = decltype(inner_.await_suspend(resumer));
+        using answer = decltype(inner_.await_suspend(in_place));
         if constexpr (std::is_void_v<answer>) {
-            inner_.await_suspend(resumer);
+            inner_.await_suspend(in_place);
             return std::noop_coroutine();
         } else if constexpr (std::is_same_v<answer, bool>) {
-            if (inner_.await_suspend(resumer))
+            if (inner_.await_suspend(in_place))
                 return std::noop_coroutine();
             resume_inline();
             return awaiting;
         } else {
-            return inner_.await_suspend(resumer);
+            return inner_.await_suspend(in_place);
         }
     }
 
