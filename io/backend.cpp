@@ -11,8 +11,6 @@ namespace coracle {
 
 namespace {
 
-constinit thread_local backend* backend_of_this_thread = nullptr;
-
 bool is_read(opcode code) noexcept {
     return code == opcode::read || code == opcode::read_vector;
 }
@@ -24,12 +22,11 @@ bool is_write(opcode code) noexcept {
 } // namespace
 
 backend* backend::current() noexcept {
-    return backend_of_this_thread;
+    return static_cast<backend*>(detail::this_thread.backend);
 }
 
 void backend::set_current(backend* now_current) noexcept {
-    backend_of_this_thread = now_current;
-    buffer_registrar::set_current(now_current ? now_current->optional().registrar : nullptr);
+    detail::this_thread.backend = now_current;
 }
 
 backend::~backend() {

@@ -3,21 +3,13 @@
 #include "buffer_registrar.hpp"
 
 #include "../memory/fatal.hpp"
+#include "backend.hpp"
 
 namespace coracle {
 
-namespace {
-
-constinit thread_local buffer_registrar* registrar_of_this_thread = nullptr;
-
-} // namespace
-
 buffer_registrar* buffer_registrar::current() noexcept {
-    return registrar_of_this_thread;
-}
-
-void buffer_registrar::set_current(buffer_registrar* now_current) noexcept {
-    registrar_of_this_thread = now_current;
+    backend* const kernel = backend::current();
+    return kernel ? kernel->optional().registrar : nullptr;
 }
 
 buffer_registrar::~buffer_registrar() {

@@ -29,7 +29,6 @@ public:
     /// That of the context on this thread; null without a context, and where the kernel knows
     /// nothing of the kind.
     [[nodiscard]] static buffer_registrar* current() noexcept;
-    static void set_current(buffer_registrar* now_current) noexcept;
 
 protected:
     buffer_registrar() noexcept = default;

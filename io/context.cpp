@@ -21,8 +21,6 @@ namespace {
 /// A server that leaks its sessions leaks many, and the first ones tell where.
 constexpr std::size_t max_reported = 32;
 
-constinit thread_local context* context_of_this_thread = nullptr;
-
 const detail::backend_kind& kind_of(std::string_view name) {
     std::string known;
     for (const detail::backend_kind& kind : detail::backend_kinds()) {
@@ -81,7 +79,7 @@ std::unique_ptr<backend> make_backend(const context_options& options, std::strin
 
 context::context(const context_options& options)
     : reports_(options.report_leaks), backend_(make_backend(options, reason_)), loop_(*backend_) {
-    context_of_this_thread = this;
+    detail::this_thread.context = this;
     backend::set_current(backend_.get());
 }
 
@@ -93,13 +91,13 @@ context::~context() {
         report_leaks();
     backend_->detach_all();
     backend::set_current(nullptr);
-    context_of_this_thread = nullptr;
+    detail::this_thread.context = nullptr;
 }
 
 context& context::current() {
-    if (!context_of_this_thread)
+    if (!detail::this_thread.context)
         detail::fatal("no context is on this thread: call this from within coracle::run");
-    return *context_of_this_thread;
+    return *static_cast<context*>(detail::this_thread.context);
 }
 
 std::vector<leak> context::leaks() const {

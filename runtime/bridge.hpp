@@ -42,7 +42,7 @@ public:
 
 private:
     std::coroutine_handle<> finished() noexcept override {
-        detail::present_job = nullptr; // the coroutine is not part of a job
+        detail::this_thread.running_job = nullptr; // the coroutine is not part of a job
         return awaiting_;
     }
 

@@ -38,13 +38,13 @@ void job::cancel(coracle::cancel_reason why) noexcept {
     if (awaiter_)
         awaiter_->interrupt();
     else if (current() == this)
-        detail::inline_budget = detail::inline_budget_spent;
+        detail::this_thread.inline_budget = detail::inline_budget_spent;
 }
 
 void job::refuse_next() noexcept {
     refusing_ = true;
     if (current() == this)
-        detail::inline_budget = detail::inline_budget_spent;
+        detail::this_thread.inline_budget = detail::inline_budget_spent;
 }
 
 bool job::refuse(const detail::promise_base& frame) noexcept {

@@ -42,10 +42,6 @@ namespace detail {
 class promise_base;
 struct awaiter_notes;
 
-/// When the present iteration of this thread's loop began: what ages are measured by, to within an
-/// iteration.
-inline constinit thread_local time_point iteration_time = {};
-
 } // namespace detail
 
 /// What a job waits for: an operation, a timer, an event, a scope of child jobs. It lives in the
@@ -104,10 +100,7 @@ private:
 
 namespace detail {
 
-/// Steps that may still be taken without going through the ready queue: tasks entered or left, and
-/// operations that completed inline. It bounds the depth of the machine stack where the compiler
-/// makes no tail calls, and keeps one busy job from starving the rest.
-inline constinit thread_local int inline_budget = 0;
+/// What `thread_state::inline_budget` is when the loop resumes a job.
 inline constexpr int inline_budget_full = 64;
 
 /// What makes the next step of the running job go through the ready queue.
@@ -181,7 +174,7 @@ public:
     [[nodiscard]] coracle::cancel_reason cancel_reason() const noexcept { return reason_; }
 
     /// The job that runs on this thread; null while none does.
-    [[nodiscard]] static job* current() noexcept { return static_cast<job*>(detail::present_job); }
+    [[nodiscard]] static job* current() noexcept { return static_cast<job*>(detail::this_thread.running_job); }
 
     /// What this job waits for; null while it runs or is ready.
     [[nodiscard]] const awaiter* pending() const noexcept { return awaiter_; }
@@ -235,7 +228,7 @@ public:
         awaiter_ = nullptr;
         note_present();
         if (refusing_)
-            detail::inline_budget = detail::inline_budget_spent;
+            detail::this_thread.inline_budget = detail::inline_budget_spent;
         return resume_or_yield(*std::exchange(frame_, nullptr));
     }
 
@@ -254,7 +247,7 @@ public:
     /// Whether the budget of inline steps is spent. If so, the job is queued to resume `next`; if
     /// not, the caller resumes it.
     [[nodiscard]] bool should_yield(detail::promise_base& next) noexcept {
-        if (--detail::inline_budget > 0) [[likely]]
+        if (--detail::this_thread.inline_budget > 0) [[likely]]
             return false;
         schedule(next);
         return true;
@@ -280,7 +273,7 @@ private:
     friend class awaiter;
     friend class ready_queue;
 
-    void note_present() noexcept { detail::present_job = this; }
+    void note_present() noexcept { detail::this_thread.running_job = this; }
 
     /// Counts an await that is refused, and warns of a job that does not end. Returns true.
     bool refuse(const detail::promise_base& frame) noexcept;
@@ -289,7 +282,7 @@ private:
     job* next_ready_ = nullptr;
     detail::promise_base* frame_ = nullptr; // what to resume when ready
     awaiter* awaiter_ = nullptr;
-    [[no_unique_address]] detail::recorded<time_point> started_ = detail::iteration_time;
+    [[no_unique_address]] detail::recorded<time_point> started_ = detail::this_thread.iteration_start;
     std::uint32_t refusals_ = 0; // awaits since it was cancelled
     coracle::cancel_reason reason_ = cancel_reason::none;
     bool refusing_ = false; // the next await ends with cancellation
@@ -297,15 +290,15 @@ private:
 
 /// Names the job that calls this, as `task_group::start` can do from outside.
 inline void name_this_job(job_label name) noexcept {
-    if (detail::present_job)
-        detail::present_job->text = name.text();
+    if (detail::this_thread.running_job)
+        detail::this_thread.running_job->text = name.text();
 }
 
 inline void awaiter::begin(detail::promise_base& frame) noexcept {
     waiter_ = frame.owner;
     waiter_->awaiter_ = this;
     waiter_->frame_ = &frame;
-    since_ = detail::iteration_time;
+    since_ = detail::this_thread.iteration_start;
 }
 
 inline void awaiter::wake() noexcept {

@@ -5,29 +5,23 @@
 
 namespace coracle {
 
-namespace {
-
-constinit thread_local loop* loop_of_this_thread = nullptr;
-
-} // namespace
-
 loop::loop(driver& port)
     : driver_(&port), remote_queue_(std::make_shared<detail::remote_queue>(port)) {
-    if (loop_of_this_thread)
+    if (detail::this_thread.loop)
         detail::fatal("a second loop was made on a thread whose first one still lives");
-    loop_of_this_thread = this;
-    detail::iteration_time = port.now();
+    detail::this_thread.loop = this;
+    detail::this_thread.iteration_start = port.now();
 }
 
 loop::~loop() {
     remote_queue_->close();
-    loop_of_this_thread = nullptr;
+    detail::this_thread.loop = nullptr;
 }
 
 loop& loop::current() {
-    if (!loop_of_this_thread)
+    if (!detail::this_thread.loop)
         detail::fatal("no loop runs on this thread: call this from within coracle::run");
-    return *loop_of_this_thread;
+    return *detail::this_thread.loop;
 }
 
 bool loop::is_current(const loop& asked) noexcept {
@@ -46,10 +40,10 @@ void loop::run_jobs() noexcept {
         job* const next = ready_.pop();
         if (!next)
             break;
-        detail::inline_budget = next->inline_budget();
+        detail::this_thread.inline_budget = next->inline_budget();
         next->resumption().resume();
     }
-    detail::present_job = nullptr;
+    detail::this_thread.running_job = nullptr;
 }
 
 void loop::collect() {
@@ -59,8 +53,8 @@ void loop::collect() {
         driver_->poll(timers_.next());
         remote_queue_->awake();
     }
-    detail::iteration_time = driver_->now();
-    timers_.advance(detail::iteration_time);
+    detail::this_thread.iteration_start = driver_->now();
+    timers_.advance(detail::this_thread.iteration_start);
 }
 
 } // namespace coracle

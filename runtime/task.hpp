@@ -90,7 +90,7 @@ void warn_of_unawaited(const promise_base& root) noexcept;
 
 /// Begins the await of `child`. Returns the frame to resume next.
 [[nodiscard]] inline std::coroutine_handle<> enter(task_promise_base& child) noexcept {
-    if (--inline_budget > 0) [[likely]]
+    if (--this_thread.inline_budget > 0) [[likely]]
         return handle_of(child);
     return enter_slowly(child);
 }

@@ -19,9 +19,9 @@ void registrar::remove(std::uint64_t id) noexcept {
 
 registered_buffer memory::take_from(registered_pool& from) noexcept {
     // A room is the backend's, whichever job happens to run: it is nobody's to be named for.
-    detail::job_name* const running = std::exchange(detail::present_job, nullptr);
+    detail::job_name* const running = std::exchange(detail::this_thread.running_job, nullptr);
     registered_buffer taken{from.pool.try_lease(), reinterpret_cast<buffer_id>(from.known.id())};
-    detail::present_job = running;
+    detail::this_thread.running_job = running;
     return taken;
 }
 

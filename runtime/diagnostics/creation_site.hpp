@@ -8,6 +8,7 @@
 // of this: a `recorded` is empty there, and whoever reads it gets a default value.
 #pragma once
 
+#include "../thread_state.hpp"
 #include <source_location>
 
 namespace coracle {
@@ -44,13 +45,10 @@ public:
     [[nodiscard]] constexpr T get() const noexcept { return T(); }
 };
 
-/// How a job is called. memory/ knows no job, but whose name it is at the moment.
+/// How a job is called.
 struct job_name {
     [[no_unique_address]] recorded<const char*> text;
 };
-
-/// The name of the job that runs on this thread; null while none does. runtime/ sets it.
-inline constinit thread_local job_name* present_job = nullptr;
 
 } // namespace detail
 
@@ -59,7 +57,7 @@ inline constinit thread_local job_name* present_job = nullptr;
 class creation_site {
 public:
     creation_site(const std::source_location& at = std::source_location::current()) noexcept
-        : where_(at), job_(present_job_text()) {}
+        : where_(at), job_(running_job_text()) {}
 
     /// Function, file and line.
     [[nodiscard]] std::source_location where() const noexcept { return where_.get(); }
@@ -69,9 +67,10 @@ public:
     [[nodiscard]] const char* job() const noexcept { return job_.get(); }
 
 private:
-    [[nodiscard]] static const char* present_job_text() noexcept {
+    [[nodiscard]] static const char* running_job_text() noexcept {
         if constexpr (detail::inspectable)
-            return detail::present_job ? detail::present_job->text.get() : nullptr;
+            return detail::this_thread.running_job ? detail::this_thread.running_job->text.get()
+                                                   : nullptr;
         else
             return nullptr;
     }

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "creation_site.hpp"
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct leak {
 
 namespace detail {
 
-/// Tells what it has handed out. Made and destroyed on one thread.
+/// Tells what it has handed out. Belongs to the thread that makes it, and may outlive that thread.
 class leak_source {
 public:
     leak_source(const leak_source&) = delete;
@@ -51,8 +52,9 @@ protected:
 private:
     friend std::vector<leak> leaks_of_this_thread();
 
-    leak_source* next_;
-    leak_source** place_; // what points to this
+    leak_source* next_; // in one list for all threads
+    leak_source* previous_ = nullptr;
+    std::uint64_t thread_;
 };
 
 /// What is held of the leak sources that this thread has made.

@@ -34,6 +34,27 @@ task<bool> comes_back(tcp_listener& listener) {
     co_return sent == received;
 }
 
+/// What the library keeps for each thread is one with what the program's inlined code reads: the
+/// inline budget, which keeps the first job going, and the name of the job that made a socket.
+task<bool> shares_thread_state() {
+    bool undisturbed = true;
+    bool other_has_run = false;
+    auto child = []() -> task<> { co_return; };
+    auto first = [&]() -> task<> {
+        for (int i = 0; i < 8; ++i) {
+            co_await child();
+            undisturbed = undisturbed && !other_has_run;
+        }
+    };
+    auto other = [&]() -> task<> {
+        other_has_run = true;
+        co_return;
+    };
+    co_await when_all(first(), other());
+    const tcp_listener held = tcp_listener::bind(address::loopback_v4(0));
+    co_return undisturbed && context::current().leaks().size() == 1;
+}
+
 } // namespace
 
 int main(int argument_count, char**) {
@@ -41,5 +62,7 @@ int main(int argument_count, char**) {
     tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
     const bool succeeded = run(comes_back(listener));
     std::puts(succeeded ? "four bytes came back" : "other bytes came back");
-    return succeeded && narrowed == 1 ? 0 : 1;
+    const bool shared = run(shares_thread_state());
+    std::puts(shared ? "one state of the thread" : "two states of the thread");
+    return succeeded && shared && narrowed == 1 ? 0 : 1;
 }

@@ -6,6 +6,7 @@
 #include <coracle/runtime/diagnostics/leaks.hpp>
 #include <coracle/runtime/diagnostics/usage.hpp>
 #include <doctest/doctest.h>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <thread>
@@ -15,7 +16,7 @@ using namespace coracle;
 namespace {
 
 /// Hands out one thing at most.
-class lemon_pool : detail::leak_source {
+class lemon_pool final : detail::leak_source {
 public:
     void take(creation_site where = {}) {
         taken_ = where;
@@ -79,11 +80,24 @@ TEST_CASE("leaks: each thread has its own") {
     here.give_back();
 }
 
+TEST_CASE("leaks: a source may outlive its thread, and be destroyed on another one") {
+    std::unique_ptr<lemon_pool> orphan;
+    std::thread([&] { orphan = std::make_unique<lemon_pool>(); }).join();
+    // The next thread has its thread_locals where the first one had them.
+    std::thread([&] {
+        lemon_pool here;
+        here.take();
+        orphan.reset();
+        CHECK(detail::leaks_of_this_thread().size() == 1);
+        here.give_back();
+    }).join();
+}
+
 TEST_CASE("leaks: a creation site knows the job that runs") {
     detail::job_name name{"lemonade"};
-    detail::present_job = &name;
+    detail::this_thread.running_job = &name;
     const creation_site where;
-    detail::present_job = nullptr;
+    detail::this_thread.running_job = nullptr;
     if (detail::inspectable)
         CHECK(std::string_view(where.job()) == "lemonade");
     else

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// thread_state: what a thread runs. There is one for each thread; every `current()` reads it.
+//
+// It is defined in the library and never inline: a program that hides its own symbols would
+// otherwise have a second copy beside that of a shared library.
+#pragma once
+
+#include "driver.hpp"
+#include <cstdint>
+
+namespace coracle {
+
+class loop;
+
+namespace detail {
+
+struct job_name;
+
+struct thread_state {
+    /// Steps that may still be taken without going through the ready queue: tasks entered or left,
+    /// and operations that completed inline. It bounds the depth of the machine stack where the
+    /// compiler makes no tail calls, and keeps one busy job from starving the rest.
+    int inline_budget = 0;
+
+    /// The name of the job that runs; null between jobs.
+    job_name* running_job = nullptr;
+
+    /// When the loop's iteration began: what ages are measured by.
+    time_point iteration_start = {};
+
+    coracle::loop* loop = nullptr;
+
+    // Set by io/, which knows their types: where operations go to, and the context of both.
+    driver* backend = nullptr;
+    void* context = nullptr;
+
+    /// Tells this thread from all others, those that have ended included; 0 until it is asked for.
+    std::uint64_t number = 0;
+};
+
+// Initial-exec, because a call to find the variable would cost more than reading it when the
+// library is shared. A library that is loaded late finds room for so little.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local thread_state this_thread;
+
+} // namespace detail
+
+} // namespace coracle
