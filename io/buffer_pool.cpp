@@ -94,6 +94,7 @@ void buffer_pool::list_leaks(std::vector<leak>& to) const {
 }
 
 buffer_lease buffer_pool::try_lease(creation_site where) noexcept {
+    owner_.check("buffer_pool::lease");
     if (first_free_ == none)
         return {};
     const std::uint32_t index = first_free_;
@@ -112,6 +113,7 @@ buffer_lease buffer_pool::lend(std::uint32_t index, const creation_site& to) noe
 }
 
 void buffer_pool::take_back(std::uint32_t index) noexcept {
+    owner_.check("the end of a lease of a buffer_pool");
     slot& returned = slots_[index];
     returned.taken = false;
     leases_.subtract();

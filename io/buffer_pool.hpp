@@ -18,6 +18,7 @@
 
 #include "../runtime/diagnostics/gauge.hpp"
 #include "../runtime/diagnostics/leaks.hpp"
+#include "../runtime/threads/thread_owner.hpp"
 #include "buffer_registrar.hpp"
 
 #include <cstddef>
@@ -172,6 +173,7 @@ private:
     void list_leaks(std::vector<leak>& to) const override;
 
     std::size_t buffer_bytes_;
+    detail::thread_owner owner_;
     detail::gauge leases_{detail::gauge_kind::leases};
     std::vector<slot> slots_;
     mapping memory_;

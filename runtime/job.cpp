@@ -33,6 +33,8 @@ void awaiter::abandoned() const noexcept {
 void job::cancel(coracle::cancel_reason why) noexcept {
     if (cancelled())
         return;
+    if (!ready_->on_own_thread()) [[unlikely]]
+        detail::used_on_wrong_thread("job::cancel");
     reason_ = why;
     refusing_ = true;
     if (awaiter_)
@@ -61,6 +63,14 @@ bool job::refuse(const detail::promise_base& frame) noexcept {
         warning("a cancelled job goes on awaiting");
     }
     return true;
+}
+
+void awaiter::woken_on_wrong_thread() const noexcept {
+    const std::source_location at = waiter_->where();
+    detail::fatal(fmt::format("the wait for a {} in {} ({}:{}) was ended on another thread than "
+                              "that of its loop: post it there by loop_handle::post, or use a "
+                              "remote_event",
+                              kind_, at.function_name(), at.file_name(), at.line()));
 }
 
 } // namespace coracle

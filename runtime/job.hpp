@@ -28,6 +28,8 @@
 #include "cancelled.hpp"
 #include "diagnostics/creation_site.hpp"
 #include "driver.hpp"
+#include "thread_state.hpp"
+#include "threads/thread_owner.hpp"
 #include <coroutine>
 #include <cstddef>
 #include <source_location>
@@ -92,6 +94,7 @@ protected:
 
 private:
     [[noreturn]] void abandoned() const noexcept;
+    [[noreturn]] void woken_on_wrong_thread() const noexcept;
 
     const char* kind_;
     job* waiter_ = nullptr; // from the begin of the wait until the frame has been resumed
@@ -143,9 +146,13 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return !first_; }
 
+    /// Whether this is the thread that made it, which alone may use it and its jobs.
+    [[nodiscard]] bool on_own_thread() const noexcept { return thread_ == &detail::this_thread; }
+
 private:
     job* first_ = nullptr;
     job** last_ = &first_;
+    const detail::thread_state* thread_ = &detail::this_thread;
 };
 
 /// The name of a job: a string literal, so that it outlives the job.
@@ -174,7 +181,9 @@ public:
     [[nodiscard]] coracle::cancel_reason cancel_reason() const noexcept { return reason_; }
 
     /// The job that runs on this thread; null while none does.
-    [[nodiscard]] static job* current() noexcept { return static_cast<job*>(detail::this_thread.running_job); }
+    [[nodiscard]] static job* current() noexcept {
+        return static_cast<job*>(detail::this_thread.running_job);
+    }
 
     /// What this job waits for; null while it runs or is ready.
     [[nodiscard]] const awaiter* pending() const noexcept { return awaiter_; }
@@ -282,7 +291,8 @@ private:
     job* next_ready_ = nullptr;
     detail::promise_base* frame_ = nullptr; // what to resume when ready
     awaiter* awaiter_ = nullptr;
-    [[no_unique_address]] detail::recorded<time_point> started_ = detail::this_thread.iteration_start;
+    [[no_unique_address]] detail::recorded<time_point> started_ =
+        detail::this_thread.iteration_start;
     std::uint32_t refusals_ = 0; // awaits since it was cancelled
     coracle::cancel_reason reason_ = cancel_reason::none;
     bool refusing_ = false; // the next await ends with cancellation
@@ -302,6 +312,8 @@ inline void awaiter::begin(detail::promise_base& frame) noexcept {
 }
 
 inline void awaiter::wake() noexcept {
+    if (!waiter_->ready_->on_own_thread()) [[unlikely]]
+        woken_on_wrong_thread();
     waiter_->awaiter_ = nullptr;
     waiter_->ready_->push(*waiter_);
 }

@@ -32,6 +32,7 @@ void object_slots::list_leaks(std::vector<leak>& to) const {
 }
 
 std::uint32_t object_slots::take() {
+    owner_.check("object_pool::make");
     if (size() >= std::min<std::size_t>(max_, none))
         throw std::length_error(fmt::format("an object_pool is full, with {} objects", size()));
     std::uint32_t index = first_free_;
@@ -63,6 +64,7 @@ void object_slots::end(std::uint32_t index) noexcept {
 }
 
 void object_slots::put_back(std::uint32_t index) noexcept {
+    owner_.check("the end of an object of an object_pool");
     slots_[index].next = first_free_;
     first_free_ = index;
     taken_.subtract();

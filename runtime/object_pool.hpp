@@ -18,6 +18,7 @@
 #include "../memory/sanitize.hpp"
 #include "diagnostics/gauge.hpp"
 #include "diagnostics/leaks.hpp"
+#include "threads/thread_owner.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -101,6 +102,7 @@ private:
     [[noreturn]] void name_objects() const;
     void list_leaks(std::vector<leak>& to) const override;
 
+    thread_owner owner_;
     std::size_t max_;
     gauge taken_{gauge_kind::objects};
     std::uint64_t generations_ = 0;

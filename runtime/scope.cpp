@@ -21,6 +21,8 @@ scope::~scope() {
 }
 
 void scope::adopt(child& added) noexcept {
+    if (!ready_->on_own_thread()) [[unlikely]]
+        used_on_wrong_thread("task_group::start");
     added.scope_ = this;
     added.next_ = first_;
     if (first_)

@@ -140,6 +140,7 @@ private:
     [[nodiscard]] std::coroutine_handle<> retire(child& gone) noexcept;
 
     child* first_ = nullptr;
+    const ready_queue* ready_ = &loop::current().ready(); // of the loop that it belongs to
     cancel_reason reason_ = cancel_reason::none; // why the children were cancelled
 };
 

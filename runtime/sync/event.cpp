@@ -11,6 +11,7 @@ event::~event() {
 }
 
 void event::set() noexcept {
+    owner_.check("event::set");
     set_ = true;
     while (wait_operation* const waiting = first_) {
         waiting->unlink();

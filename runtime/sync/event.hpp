@@ -2,13 +2,14 @@
 //
 // event: a flag that jobs of one loop can wait for.
 //
-// Setting it wakes all who wait; it stays set until it is reset. It belongs to its loop's thread:
-// to set it from another one, post a function to the loop (`loop::handle`). It must outlive those
-// who wait for it; one that does not stops the program with a message.
+// Setting it wakes all who wait; it stays set until it is reset. It belongs to the thread whose
+// loop uses it first, and stops the program with a message on another one: what other threads may
+// set is a remote_event. It must outlive those who wait for it.
 #pragma once
 
 #include "../job.hpp"
 #include "../result.hpp"
+#include "../threads/thread_owner.hpp"
 
 namespace coracle {
 
@@ -26,7 +27,10 @@ public:
     void set() noexcept;
 
     /// Makes later waits wait. Those already woken go on.
-    void reset() noexcept { set_ = false; }
+    void reset() noexcept {
+        owner_.check("event::reset");
+        set_ = false;
+    }
 
     [[nodiscard]] bool is_set() const noexcept { return set_; }
 
@@ -36,6 +40,7 @@ public:
     [[nodiscard]] wait_operation wait() noexcept;
 
 private:
+    detail::thread_owner owner_;
     bool set_;
     wait_operation* first_ = nullptr;
     wait_operation* last_ = nullptr;
@@ -53,6 +58,7 @@ public:
     template <std::derived_from<detail::promise_base> Promise>
     [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
         detail::promise_base& frame = awaiting.promise();
+        event_->owner_.check("event::wait");
         cancelled_ = frame.owner->refuses(frame);
         if (cancelled_ || event_->set_)
             return frame.owner->should_yield(frame);
