@@ -43,6 +43,8 @@ struct backend : driver {
     /// What not every kernel can do.
     [[nodiscard]] const capabilities& optional() const noexcept { return capabilities_; }
 
+    [[nodiscard]] bool idle() const noexcept override { return operations_in_flight() == 0; }
+
     [[nodiscard]] driver_totals totals() const noexcept override;
 
     /// The backend of this thread; null outside of a context.
@@ -122,6 +124,10 @@ struct backend_kind {
 
 /// All kinds that are built in, the best first.
 [[nodiscard]] std::span<const backend_kind> backend_kinds() noexcept;
+
+/// From the first call on, a forked child has no context, whatever its parent has. Each platform
+/// defines it.
+void disown_context_after_fork() noexcept;
 
 } // namespace detail
 

@@ -79,11 +79,14 @@ std::unique_ptr<backend> make_backend(const context_options& options, std::strin
 
 context::context(const context_options& options)
     : reports_(options.report_leaks), backend_(make_backend(options, reason_)), loop_(*backend_) {
+    detail::disown_context_after_fork();
     detail::this_thread.context = this;
     backend::set_current(backend_.get());
 }
 
 context::~context() {
+    if (detail::this_thread.context != this)
+        detail::no_loop_here("a context was destroyed on another thread than its own");
     finish_closing();
     if (detail::multishot_source* const source = backend_->optional().multishot)
         source->return_buffers();
@@ -96,7 +99,7 @@ context::~context() {
 
 context& context::current() {
     if (!detail::this_thread.context)
-        detail::fatal("no context is on this thread: call this from within coracle::run");
+        detail::no_loop_here("no context is on this thread: call this from within coracle::run");
     return *static_cast<context*>(detail::this_thread.context);
 }
 

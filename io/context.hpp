@@ -65,7 +65,7 @@ public:
     [[nodiscard]] const std::string& backend_reason() const noexcept { return reason_; }
 
     /// A way to reach this context's loop from other threads.
-    [[nodiscard]] loop_handle handle() const noexcept { return loop_.handle(); }
+    [[nodiscard]] loop_handle handle() { return loop_.handle(); }
 
     /// Operations that a kernel has and has not finished.
     [[nodiscard]] std::size_t operations_in_flight() const noexcept;

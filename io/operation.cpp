@@ -14,7 +14,7 @@ namespace coracle {
 bool operation::submit(detail::promise_base& frame) noexcept {
     backend* const kernel = backend::current();
     if (!kernel)
-        detail::fatal("an operation was awaited outside of coracle::run");
+        detail::no_loop_here("an operation was awaited outside of coracle::run");
     if (frame.owner->refuses(frame)) {
         failure_ = detail::cancelled_code();
     } else if (!target_ || !target_->open()) {

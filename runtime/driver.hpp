@@ -33,6 +33,10 @@ struct driver {
     /// Ends a `poll` that waits, or keeps the next one from waiting. Legal from any thread.
     virtual void wake() noexcept = 0;
 
+    /// Whether nothing is under way that could end a wait, so that a `poll` without a deadline ends
+    /// by `wake` or never. False where the driver cannot tell.
+    [[nodiscard]] virtual bool idle() const noexcept { return false; }
+
     [[nodiscard]] virtual driver_totals totals() const noexcept { return {}; }
 
 protected:

@@ -39,15 +39,16 @@ foreign_wait::resumer foreign_wait::make_resumer(foreign_wait& resumed) {
 std::coroutine_handle<> foreign_wait::begin_foreign(promise_base& frame) {
     resumer_ = make_resumer(*this).handle;
     loop_ = &loop::current();
+    handle_.emplace(loop_->handle());
     begin(frame);
     return resumer_;
 }
 
 void foreign_wait::resumed() noexcept {
     if (loop::is_current(*loop_))
-        wake();
-    else
-        loop_->handle().post([this] { wake(); });
+        return wake();
+    const loop_handle home = *handle_; // once posted, this may be gone
+    home.post([this] { wake(); });
 }
 
 } // namespace coracle::detail

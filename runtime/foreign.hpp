@@ -9,8 +9,10 @@
 #include "await_traits.hpp"
 #include "job.hpp"
 #include "result.hpp"
+#include "threads/loop_handle.hpp"
 #include <concepts>
 #include <coroutine>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -47,6 +49,7 @@ private:
 
     std::coroutine_handle<> resumer_;
     loop* loop_ = nullptr;
+    std::optional<loop_handle> handle_; // while one is out, the loop is in no deadlock
 };
 
 struct no_hook {

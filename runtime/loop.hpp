@@ -14,6 +14,7 @@
 #include "task.hpp"
 #include "threads/loop_handle.hpp"
 #include "timer_wheel.hpp"
+#include <exception>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -35,9 +36,14 @@ public:
 
     [[nodiscard]] static bool is_current(const loop& asked) noexcept;
 
-    /// Runs `main` and everything that it starts to the end, and returns or throws its result. A
-    /// `cancelled` that nobody has caught is thrown as std::system_error with operation_canceled,
-    /// since outside of jobs nothing is cancelled.
+    /// Runs `main` and everything that it starts to the end, and returns or throws its result. Not
+    /// from within one of its jobs, which stops the program: there, await the task. A `cancelled`
+    /// that nobody has caught is thrown as std::system_error with operation_canceled, since outside
+    /// of jobs nothing is cancelled.
+    ///
+    /// A deadlock ends it: if every job waits, and no operation, no timer and no loop_handle is
+    /// there to end any wait, a warning shows who waits for what, `main` is cancelled, and this
+    /// throws resource_deadlock_would_occur. What cancelling does not end stops the program.
     template <class T>
     T run(task<T> main);
 
@@ -46,8 +52,8 @@ public:
         return run(detail::as_task(std::move(main)));
     }
 
-    /// A way to reach this loop from other threads.
-    [[nodiscard]] loop_handle handle() const noexcept { return loop_handle(remote_queue_); }
+    /// A way to reach this loop from other threads. Taken on the loop's own thread, and passed on.
+    [[nodiscard]] loop_handle handle();
 
     [[nodiscard]] time_point now() noexcept { return driver_->now(); }
 
@@ -71,6 +77,13 @@ private:
     /// The second half: learns what has happened, and sleeps until something does.
     void collect();
 
+    /// Whether nothing can end the wait of any job. Asked when all of them wait.
+    [[nodiscard]] bool deadlocked() const noexcept;
+    void break_deadlock() noexcept;
+    [[noreturn]] static void throw_deadlock(const std::exception_ptr& main_failure);
+
+    void require_no_main() const noexcept;
+
     friend class inspection;
 
     /// The most jobs resumed in one iteration, so that the kernel is asked often enough.
@@ -83,8 +96,10 @@ private:
     int calls_ = 0; // in this iteration
     ready_queue ready_;
     coracle::timer_wheel timers_;
-    const job* main_ = nullptr; // the root of all jobs, while `run` runs it
+    job* main_ = nullptr; // the root of all jobs, while `run` runs it
+    bool deadlock_broken_ = false;
     std::shared_ptr<detail::remote_queue> remote_queue_;
+    std::weak_ptr<detail::remote_queue> handles_; // to the same, shared by the handles only
 };
 
 /// The present on this thread's loop.
@@ -113,7 +128,7 @@ private:
 /// Notes which job is the root of all for as long as it runs.
 class main_mark {
 public:
-    main_mark(const job*& place, const job& main) noexcept : place_(place) { place_ = &main; }
+    main_mark(job*& place, job& main) noexcept : place_(place) { place_ = &main; }
 
     ~main_mark() { place_ = nullptr; }
 
@@ -121,13 +136,14 @@ public:
     main_mark& operator=(const main_mark&) = delete;
 
 private:
-    const job*& place_;
+    job*& place_;
 };
 
 } // namespace detail
 
 template <class T>
 T loop::run(task<T> main) {
+    require_no_main();
     detail::main_job job(ready_);
     task<T> root(std::move(main)); // goes before its job, should the driver throw
     const detail::main_mark running(main_, job);
@@ -135,6 +151,8 @@ T loop::run(task<T> main) {
     // Not asked once more after the end: with nothing left to wake it, the driver would sleep.
     for (run_jobs(); !job.ended(); run_jobs())
         collect();
+    if (std::exchange(deadlock_broken_, false))
+        throw_deadlock(root.failure());
     detail::warn_of_end(root.failure());
     try {
         return root.take();

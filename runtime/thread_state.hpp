@@ -35,6 +35,9 @@ struct thread_state {
     driver* backend = nullptr;
     void* context = nullptr;
 
+    /// Whether this process was forked while a loop ran here: that loop is the parent's.
+    bool forked = false;
+
     /// Tells this thread from all others, those that have ended included; 0 until it is asked for.
     std::uint64_t number = 0;
 };
@@ -42,6 +45,9 @@ struct thread_state {
 // Initial-exec, because a call to find the variable would cost more than reading it when the
 // library is shared. A library that is loaded late finds room for so little.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local thread_state this_thread;
+
+/// Stops the program with `message`, or after a fork with what holds then: there is no loop here.
+[[noreturn]] void no_loop_here(const char* message) noexcept;
 
 } // namespace detail
 

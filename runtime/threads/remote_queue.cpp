@@ -27,6 +27,12 @@ bool remote_queue::post(std::unique_ptr<work_item> added) noexcept {
     return true;
 }
 
+void remote_queue::wake() noexcept {
+    const std::lock_guard guard(lock_);
+    if (sleeper_ && asleep_.exchange(false, std::memory_order_relaxed))
+        sleeper_->wake();
+}
+
 remote_queue::work_item* remote_queue::take_all() noexcept {
     const std::lock_guard guard(lock_);
     work_item* const oldest = std::exchange(first_, nullptr);

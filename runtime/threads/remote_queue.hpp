@@ -48,6 +48,9 @@ public:
     /// Adds a work item and wakes the loop if it sleeps. False if the loop has ended.
     bool post(std::unique_ptr<work_item> added) noexcept;
 
+    /// Wakes the loop if it sleeps: the last handle to it is gone.
+    void wake() noexcept;
+
     // From the loop only.
 
     [[nodiscard]] bool empty() const noexcept { return !filled_.load(std::memory_order_relaxed); }

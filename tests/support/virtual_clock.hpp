@@ -30,6 +30,8 @@ public:
 
     void wake() noexcept override { woken_ = true; }
 
+    [[nodiscard]] bool idle() const noexcept override { return true; }
+
 private:
     /// Not the clock's epoch, so that there is a past as well.
     time_point now_ = time_point(std::chrono::hours(1));

@@ -175,15 +175,3 @@ TEST_CASE("event: destroyed while a job waits for it, it stops the program") {
     CHECK(outcome.aborted);
     CHECK(outcome.said("coracle: fatal: an event was destroyed while jobs wait for it"));
 }
-
-TEST_CASE("virtual_clock: a wait that nothing can end stops the program instead of hanging") {
-    const child_outcome outcome = in_child_process([] {
-        virtual_loop fixture;
-        fixture.run([]() -> task<> {
-            event never;
-            co_await never.wait();
-        });
-    });
-    CHECK(outcome.aborted);
-    CHECK(outcome.said("deadlock: everything waits"));
-}

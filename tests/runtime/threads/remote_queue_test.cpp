@@ -3,6 +3,7 @@
 // Reaching a loop from elsewhere: what is posted runs once in order or is destroyed once, and wakes
 // a loop that sleeps. The tests with threads sleep on a real condition variable.
 #include "virtual_loop.hpp"
+#include "waiting_driver.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -27,32 +28,6 @@ using namespace coracle::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A driver without a kernel, which waits in real time.
-class waiting_driver final : public driver {
-public:
-    [[nodiscard]] time_point now() noexcept override { return std::chrono::steady_clock::now(); }
-
-    void poll(time_point deadline) override {
-        std::unique_lock guard(lock_);
-        if (deadline == time_point::max())
-            changed_.wait(guard, [this] { return woken_; });
-        else if (deadline != time_point::min())
-            changed_.wait_until(guard, deadline, [this] { return woken_; });
-        woken_ = false;
-    }
-
-    void wake() noexcept override {
-        const std::lock_guard guard(lock_);
-        woken_ = true;
-        changed_.notify_one();
-    }
-
-private:
-    std::mutex lock_;
-    std::condition_variable changed_;
-    bool woken_ = false;
-};
 
 /// A driver during whose sleep something happens, as if on another thread: `poll` calls it.
 class interrupted_driver final : public driver {
