@@ -34,6 +34,8 @@ const char* to_string(cancel_reason why) noexcept {
         return "sibling failed";
     case cancel_reason::lost_race:
         return "lost race";
+    case cancel_reason::deadlock:
+        return "deadlock";
     }
     return "";
 }

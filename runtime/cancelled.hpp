@@ -18,6 +18,7 @@ enum class cancel_reason : std::uint8_t {
     deadline,       // by with_timeout or with_deadline
     sibling_failed, // another job of its group, or of its when_all, has failed
     lost_race,      // another job of its when_any has ended first
+    deadlock,       // every job waited, and nothing could end a wait: see loop::run
 };
 
 [[nodiscard]] const char* to_string(cancel_reason why) noexcept;

@@ -98,7 +98,7 @@ void loop::break_deadlock() noexcept {
         warning("deadlock: every job waits, and nothing is left that could end a wait");
     }
     deadlock_broken_ = true;
-    main_->cancel();
+    main_->cancel(cancel_reason::deadlock);
     if (ready_.empty())
         detail::fatal("deadlock: cancelling ends none of the waits");
 }

@@ -141,7 +141,7 @@ private:
 
     child* first_ = nullptr;
     const ready_queue* ready_ = &loop::current().ready(); // of the loop that it belongs to
-    cancel_reason reason_ = cancel_reason::none; // why the children were cancelled
+    cancel_reason reason_ = cancel_reason::none;          // why the children were cancelled
 };
 
 /// A scope that fails with its first failing child, which cancels the others.

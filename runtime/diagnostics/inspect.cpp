@@ -29,7 +29,8 @@ std::vector<frame_view> frames_of(const job& seen) {
 
 /// Zero where no times are recorded.
 std::chrono::nanoseconds age_of(time_point since) noexcept {
-    return detail::inspectable ? detail::this_thread.iteration_start - since : std::chrono::nanoseconds(0);
+    return detail::inspectable ? detail::this_thread.iteration_start - since
+                               : std::chrono::nanoseconds(0);
 }
 
 job_view view_of(const job& seen, std::size_t& count) {

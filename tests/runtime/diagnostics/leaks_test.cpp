@@ -56,7 +56,7 @@ TEST_CASE("leaks: what is out is listed, for as long as it is out") {
         if (detail::inspectable) {
             CHECK(held[0].where.where().line() == line_of_take);
             CHECK(
-                std::string_view(held[0].where.where().file_name()).ends_with("holdings_test.cpp"));
+                std::string_view(held[0].where.where().file_name()).ends_with("leaks_test.cpp"));
         }
     }
     second.take();

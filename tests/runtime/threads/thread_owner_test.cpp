@@ -152,12 +152,14 @@ TEST_CASE("task_group: started in from the thread of another loop, it stops the 
 
 TEST_CASE("object_pool: an object made on another thread than its loop's stops the program") {
     object_pool<int> numbers;
-    virtual_loop fixture;
-    fixture.run([&]() -> task<> {
-        object_handle<int> mine = numbers.make([] { return 1; });
-        mine.reset();
-        co_return;
-    });
+    {
+        virtual_loop fixture;
+        fixture.run([&]() -> task<> {
+            object_handle<int> mine = numbers.make([] { return 1; });
+            mine.reset();
+            co_return;
+        });
+    }
     const child_outcome outcome =
         outcome_of([&] { const object_handle<int> other = numbers.make([] { return 2; }); });
     CHECK(outcome.aborted);
@@ -166,11 +168,13 @@ TEST_CASE("object_pool: an object made on another thread than its loop's stops t
 
 TEST_CASE("buffer_pool: a buffer leased on another thread than its loop's stops the program") {
     buffer_pool buffers(2, 64);
-    virtual_loop fixture;
-    fixture.run([&]() -> task<> {
-        buffer_lease mine = co_await buffers.lease();
-        mine.reset();
-    });
+    {
+        virtual_loop fixture;
+        fixture.run([&]() -> task<> {
+            buffer_lease mine = co_await buffers.lease();
+            mine.reset();
+        });
+    }
     const child_outcome outcome =
         outcome_of([&] { const buffer_lease other = buffers.try_lease(); }, true);
     CHECK(outcome.aborted);
