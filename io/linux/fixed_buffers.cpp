@@ -7,26 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fmt/format.h>
-#include <thread>
 
 namespace coracle::uring {
-
-using namespace std::chrono_literals;
-
-/// What a user has just given back is counted as locked for some time yet, a ring's memory above
-/// all: then it is worth while to wait. Not again for each pool, if it was in vain.
-int fixed_buffers::register_in_time(unsigned slot, std::span<std::byte> region) noexcept {
-    int failure = ring_->register_buffer(slot, region);
-    for (int tries = 0; failure == -ENOMEM && waits_ && tries < 20; ++tries) {
-        std::this_thread::sleep_for(10ms);
-        failure = ring_->register_buffer(slot, region);
-    }
-    waits_ = failure != -ENOMEM;
-    return failure;
-}
 
 std::optional<std::uint64_t> fixed_buffers::add(std::span<std::byte> region) {
     int failure = has_table_ ? 0 : ring_->make_buffer_table(slots);
@@ -34,7 +18,7 @@ std::optional<std::uint64_t> fixed_buffers::add(std::span<std::byte> region) {
     const auto free = std::find(taken_.begin(), taken_.end(), false);
     const auto slot = static_cast<unsigned>(free - taken_.begin());
     if (failure == 0)
-        failure = free == taken_.end() ? -ENFILE : register_in_time(slot, region);
+        failure = free == taken_.end() ? -ENFILE : ring_->register_buffer(slot, region);
     if (failure == 0) {
         *free = true;
         return slot;

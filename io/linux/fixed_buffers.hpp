@@ -29,11 +29,9 @@ private:
 
     [[nodiscard]] std::optional<std::uint64_t> add(std::span<std::byte> region) override;
     void remove(std::uint64_t id) noexcept override;
-    [[nodiscard]] int register_in_time(unsigned slot, std::span<std::byte> region) noexcept;
 
     ring* ring_;
     bool has_table_ = false;
-    bool waits_ = true; // for memory that counts as locked to be given back
     std::array<bool, slots> taken_ = {};
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ring.hpp"
 
+#include "../../runtime/thread_state.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -63,8 +65,8 @@ bool ring::open(unsigned wanted_entries, std::string& reason) {
     return round_trip(reason);
 }
 
-/// Where locked memory is short, a smaller ring will do; and what another ring has just given back
-/// is counted as locked for some time yet.
+/// Where locked memory is short, a smaller ring will do. What another ring has just given back is
+/// counted as locked for some time yet, which is waited for, but not within a loop that runs.
 int ring::set_up_within_limits(unsigned entries) noexcept {
     for (unsigned size = entries; size >= min_entries; size /= 2) {
         const int failure = set_up(size);
@@ -74,7 +76,8 @@ int ring::set_up_within_limits(unsigned entries) noexcept {
         }
     }
     int failure = -ENOMEM;
-    for (int tries = 0; failure == -ENOMEM && tries < 20; ++tries) {
+    const int max_tries = detail::this_thread.loop ? 0 : 20;
+    for (int tries = 0; failure == -ENOMEM && tries < max_tries; ++tries) {
         std::this_thread::sleep_for(10ms);
         failure = set_up(min_entries);
     }
