@@ -12,7 +12,7 @@
 // - Only the thread that holds a pool touches its free lists, chunks and counters. Every other
 //   thread may do two things: push a block onto the return list, and read the counters.
 // - A block freed by another thread goes onto the return list of the chunk's pool, a stack that
-//   many push and only the leak_source takes, always whole; so no ABA. The leak_source takes it
+//   many push and only the holder takes, always whole; so no ABA. The holder takes it
 //   when a free list is empty, before it asks for more memory.
 // - Pools are never destroyed. A thread that ends lets go of its pool, and the next thread that
 //   needs one adopts it with all its chunks. A late free therefore always finds a valid owner, and
@@ -96,7 +96,7 @@ public:
     /// Takes back a block from a thread that does not hold this pool.
     void free_remote(free_block* block) noexcept;
 
-    /// Counts a frame that the leak_source frees into another pool.
+    /// Counts a frame that the holder frees into another pool.
     void count_freed(std::size_t size_class) noexcept { bins_[size_class].freed.add(1); }
 
     /// Makes sure that take(size_class) finds a block.
@@ -113,7 +113,7 @@ public:
         return bins_[size_class].freed.read();
     }
 
-    /// Becomes the leak_source, unless another thread is. What earlier holders did is then visible.
+    /// Becomes the holder, unless another thread is. What earlier holders did is then visible.
     bool try_acquire() noexcept;
 
     /// Lets the next thread adopt this pool.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// creation site: where in the program something was made, and by which job. Sockets, leases and
+// creation_site: where in the program something was made, and by which job. Sockets, leases and
 // objects keep theirs, so that what is still held in the end can be named.
 //
-// An creation site is two pointers to texts that live for ever, so that it may outlive the job, the
-// loop and the frame that it tells of. A build without inspection (CORACLE_INSPECT=OFF) stores none
-// of this: a `recorded` is empty there, and whoever reads it gets a default value.
+// A creation_site is two pointers to texts that are never freed, so that it may outlive the job,
+// the loop and the frame that it names. A build without inspection (CORACLE_INSPECT=OFF) stores
+// none of this: a `recorded` is empty there, and whoever reads it gets a default value.
 #pragma once
 
 #include "../thread_state.hpp"

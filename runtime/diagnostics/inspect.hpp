@@ -97,7 +97,7 @@ private:
 /// The state of another thread's loop: `inspect(here.handle()).get()`. To look without blocking,
 /// post the looking: `handle.post([] { std::puts(to_string(inspect()).c_str()); })`.
 ///
-/// The answer comes when that loop has its next turn. If it ends before, or has ended,
+/// The answer comes when that loop has its next iteration. If it ends before, or has ended,
 /// `get` throws std::future_error (broken_promise) instead of waiting. Of a loop that is stuck in a
 /// function, or is not run, there is none: use `wait_for` where that can be.
 [[nodiscard]] std::future<inspection> inspect(const loop_handle& other, creation_site where = {});

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// leaks: what is held at a moment and will have to be given back, and who can tell of it.
+// leaks: what is held at a moment and has to be given back, and who can list it.
 //
-// A leak_source is a pool or whatever else hands things out. It is entered in a list of its thread
-// for as long as it lives, and asked only when somebody wants to know: a pool that keeps an
-// `creation site` in each slot pays two stores for a lease, and nothing else.
+// A leak_source is a pool or anything else that hands things out. It is in a list for as long as it
+// lives, and asked only when somebody wants to know: a pool that keeps a creation_site in each slot
+// pays two stores for a lease, and nothing else.
 //
 //     class lemon_pool : detail::leak_source {
 //         void list_leaks(std::vector<leak>& to) const override {
