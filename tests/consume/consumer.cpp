@@ -52,7 +52,7 @@ task<bool> shares_thread_state() {
     };
     co_await when_all(first(), other());
     const tcp_listener held = tcp_listener::bind(address::loopback_v4(0));
-    co_return undisturbed && context::current().leaks().size() == 1;
+    co_return undisturbed&& context::current().leaks().size() == 1;
 }
 
 } // namespace

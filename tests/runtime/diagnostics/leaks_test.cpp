@@ -55,8 +55,7 @@ TEST_CASE("leaks: what is out is listed, for as long as it is out") {
         CHECK(held[0].where.job() == nullptr);
         if (detail::inspectable) {
             CHECK(held[0].where.where().line() == line_of_take);
-            CHECK(
-                std::string_view(held[0].where.where().file_name()).ends_with("leaks_test.cpp"));
+            CHECK(std::string_view(held[0].where.where().file_name()).ends_with("leaks_test.cpp"));
         }
     }
     second.take();
