@@ -16,6 +16,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace coracle;
