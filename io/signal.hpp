@@ -14,6 +14,7 @@ class signal_set {
 public:
     /// Catches these signals (SIGINT, SIGTERM, ...) until it is destroyed, which brings back what
     /// they did before. Each may be in one set at a time (std::invalid_argument otherwise).
+    /// A forked child has none of them: there they do what they did before.
     explicit signal_set(std::initializer_list<int> signals, creation_site where = {});
     ~signal_set();
     signal_set(const signal_set&) = delete;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The handler writes the signal's number to a pair of sockets, which is all that a handler may do;
-// the other end is an ordinary stream.
+// The handler writes the signal's number to a pair of sockets; the other end is an ordinary stream.
+//
+// The end that it writes to is closed only when no handler uses it any more, on whatever thread. A
+// forked child inherits handler and sockets; there the handler writes nothing, and the signal does
+// what it did before the set was made.
 #include "../signal.hpp"
 #include "calls.hpp"
 #include "differences.hpp"
@@ -11,9 +14,9 @@
 #include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
+#include <sched.h>
 #include <stdexcept>
 #include <unistd.h>
-#include <utility>
 #include <vector>
 
 namespace coracle {
@@ -22,18 +25,78 @@ namespace {
 
 constexpr std::size_t signal_count = 65;
 
-/// Where the handler writes to, for each signal; one more than the handle, so that 0 is nobody.
-constinit std::array<std::atomic<int>, signal_count> listeners = {};
+/// What the handler of one signal needs. Static, since a handler may run at any time.
+struct signal_slot {
+    std::atomic<int> handle = -1;   // what the handler writes to; -1 if no set has the signal
+    std::atomic<pid_t> process = 0; // of the set: a forked child inherits handler and slot
+    std::atomic<int> running = 0;   // handlers that may still write to the handle
+    struct sigaction before = {};
+};
+
+constinit std::array<signal_slot, signal_count> slots = {};
+
+signal_slot& slot_of(int number) noexcept {
+    return slots[static_cast<std::size_t>(number)];
+}
+
+void write_signal(int handle, int number) noexcept {
+    const auto byte = static_cast<char>(number);
+    // If the buffer is full, plenty of signals are waiting to be read.
+    while (::send(handle, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
 
 void on_signal(int number) noexcept {
     const int saved = errno;
-    const int handle = listeners[static_cast<std::size_t>(number)].load() - 1;
-    const auto byte = static_cast<char>(number);
-    if (handle >= 0) { // if the buffer is full, plenty of signals are waiting to be seen
-        while (::send(handle, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
-        }
+    signal_slot& slot = slot_of(number);
+    if (slot.process != ::getpid()) {
+        // A forked child: the set is its parent's. Do what the signal did before.
+        ::sigaction(number, &slot.before, nullptr);
+        ::raise(number);
+    } else {
+        ++slot.running;
+        const int handle = slot.handle;
+        if (handle >= 0)
+            write_signal(handle, number);
+        --slot.running;
     }
     errno = saved;
+}
+
+/// Catches a signal from now on. Throws if it is in another set of this process.
+void catch_signal(int number, int handle) {
+    if (number <= 0 || static_cast<std::size_t>(number) >= signal_count)
+        throw std::invalid_argument(fmt::format("there is no signal {}", number));
+    signal_slot& slot = slot_of(number);
+    const bool inherited = slot.process != ::getpid();
+    int expected = inherited ? slot.handle.load() : -1;
+    if (!slot.handle.compare_exchange_strong(expected, handle))
+        throw std::invalid_argument(fmt::format("signal {} is in another signal_set", number));
+    if (inherited)
+        slot.running = 0; // those of other threads of the parent are not in this process
+    slot.process = ::getpid();
+    struct sigaction action = {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    struct sigaction before = {};
+    if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler != on_signal)
+        slot.before = before;
+    if (::sigaction(number, &action, nullptr) != 0) {
+        const std::error_code error = posix::last_error();
+        slot.handle = -1;
+        throw std::system_error(error, fmt::format("cannot catch signal {}", number));
+    }
+}
+
+/// Brings back what the signal did before. Afterwards no handler uses the handle.
+void release_signal(int number) noexcept {
+    signal_slot& slot = slot_of(number);
+    if (slot.process != ::getpid())
+        return; // a copy of the set in a forked child
+    ::sigaction(number, &slot.before, nullptr);
+    slot.handle = -1;
+    while (slot.running > 0)
+        ::sched_yield();
 }
 
 } // namespace
@@ -45,10 +108,8 @@ public:
     registration& operator=(const registration&) = delete;
 
     ~registration() {
-        for (const auto& [number, before] : caught_) {
-            ::sigaction(number, &before, nullptr);
-            listeners[static_cast<std::size_t>(number)] = 0;
-        }
+        for (const int number : caught_)
+            release_signal(number);
         if (handle_ >= 0)
             ::close(handle_);
     }
@@ -71,28 +132,14 @@ public:
     }
 
     void add(int number) {
-        if (number <= 0 || static_cast<std::size_t>(number) >= signal_count)
-            throw std::invalid_argument(fmt::format("there is no signal {}", number));
-        int expected = 0;
         caught_.reserve(caught_.size() + 1);
-        auto& listener = listeners[static_cast<std::size_t>(number)];
-        if (!listener.compare_exchange_strong(expected, handle_ + 1))
-            throw std::invalid_argument(fmt::format("signal {} is in another signal_set", number));
-        struct sigaction action = {};
-        action.sa_handler = on_signal;
-        action.sa_flags = SA_RESTART;
-        struct sigaction before = {};
-        if (::sigaction(number, &action, &before) != 0) {
-            const std::error_code error = posix::last_error();
-            listener = 0;
-            throw std::system_error(error, fmt::format("cannot catch signal {}", number));
-        }
-        caught_.emplace_back(number, before);
+        catch_signal(number, handle_);
+        caught_.push_back(number);
     }
 
 private:
     int handle_ = -1;
-    std::vector<std::pair<int, struct sigaction>> caught_;
+    std::vector<int> caught_;
 };
 
 signal_set::signal_set(std::initializer_list<int> signals, creation_site where)

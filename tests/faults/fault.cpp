@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fault.hpp"
 
+#include <atomic>
+#include <thread>
 #include <utility>
 
 namespace coracle::test {
@@ -8,6 +10,11 @@ namespace coracle::test {
 namespace {
 
 constinit thread_local fault* planned = nullptr;
+
+// A handler may read these.
+std::string_view held;
+std::atomic<bool> holding = false;
+std::atomic<bool> has_reached = false;
 
 } // namespace
 
@@ -21,6 +28,31 @@ fault::fault(std::string_view call, int nth, int error, lasting how_long) noexce
 fault::~fault() {
     planned = nullptr;
     unwatch_frames();
+}
+
+held_call::held_call(std::string_view call) noexcept {
+    held = call;
+    has_reached = false;
+    holding = true;
+}
+
+held_call::~held_call() {
+    let_go();
+}
+
+bool held_call::reached() noexcept {
+    return has_reached;
+}
+
+void held_call::let_go() noexcept {
+    holding = false;
+}
+
+void wait_if_held(std::string_view call) noexcept {
+    while (holding && held == call) {
+        has_reached = true;
+        std::this_thread::yield();
+    }
 }
 
 int planned_error(std::string_view call) noexcept {

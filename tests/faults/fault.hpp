@@ -35,6 +35,23 @@ private:
     bool struck_ = false;
 };
 
+/// While it lives, a call of that name stops before it is made until `let_go`, on any thread. One
+/// at a time.
+class held_call {
+public:
+    explicit held_call(std::string_view call) noexcept;
+    ~held_call();
+    held_call(const held_call&) = delete;
+    held_call& operator=(const held_call&) = delete;
+
+    /// Whether a call has come to it.
+    [[nodiscard]] static bool reached() noexcept;
+    static void let_go() noexcept;
+};
+
+/// For what stands in for a call: waits there if it is held.
+void wait_if_held(std::string_view call) noexcept;
+
 /// For what stands in for a call: the error with which it has to fail now, or 0.
 [[nodiscard]] int planned_error(std::string_view call) noexcept;
 

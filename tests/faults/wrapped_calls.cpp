@@ -23,6 +23,7 @@
 
 using coracle::test::fault;
 using coracle::test::planned_error;
+using coracle::test::wait_if_held;
 
 extern "C" {
 int real_socket(int, int, int) asm("__real_socket");
@@ -196,6 +197,7 @@ ssize_t wrapped_recvmsg(int handle, msghdr* into, int flags) {
 }
 
 ssize_t wrapped_send(int handle, const void* from, std::size_t size, int flags) {
+    wait_if_held("send");
     bool short_one = false;
     if (moving_fails("send", handle, short_one))
         return -1;
