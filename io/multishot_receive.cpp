@@ -42,14 +42,14 @@ bool receive_operation::next_step() noexcept {
                 fail(detail::cancelled_code());
                 return false;
             }
-            buffer_lease spare = pool_->try_lease(where());
-            if (!spare) {
+            buffer_ = pool_->try_lease(where());
+            if (!buffer_) {
                 waits_for_buffer_ = true;
                 pool_->wait(*this);
                 return true;
             }
-            use(std::move(spare));
-        } else if (failure().code() == std::errc::resource_unavailable_try_again) {
+            read_into_buffer();
+        } else if (failure() && failure().code() == std::errc::resource_unavailable_try_again) {
             buffer_.reset(); // an idle stream holds none
             become(opcode::wait_readable);
         } else {
@@ -85,15 +85,15 @@ bool receive_operation::take_received() noexcept {
 
 void receive_operation::on_buffer(buffer_lease given) noexcept {
     waits_for_buffer_ = false;
-    use(std::move(given));
+    buffer_ = std::move(given);
+    read_into_buffer();
     backend& owner = *target().owner;
     if (!owner.submit(*this))
         owner.retire(*this);
 }
 
-void receive_operation::use(buffer_lease given) noexcept {
+void receive_operation::read_into_buffer() noexcept {
     become(opcode::try_read);
-    buffer_ = std::move(given);
     use_buffer(buffer_.data(), buffer_.size());
 }
 

@@ -47,7 +47,7 @@ public:
 private:
     void on_buffer(buffer_lease given) noexcept override;
     [[nodiscard]] bool take_received() noexcept;
-    void use(buffer_lease given) noexcept;
+    void read_into_buffer() noexcept;
 
     buffer_pool* pool_;
     [[no_unique_address]] buffer_lease buffer_; // the next one stands in its padding

@@ -77,7 +77,7 @@ ssize_t call(operation& tried, std::size_t& asked) noexcept {
     case opcode::connect:
         return connect(static_cast<connect_operation&>(tried));
     case opcode::wait_readable:
-        return 1; // as far as is known
+        return 1; // which only the backend can tell
     case opcode::read:
     case opcode::try_read:
         asked = static_cast<transfer_operation&>(tried).size();

@@ -32,8 +32,8 @@ bool readiness_backend::submit(operation& op) noexcept {
 /// Does what can be done, and notes what is then known of the socket. True if that was all of it.
 bool readiness_backend::progress(operation& op, bool& blocked) noexcept {
     const auto& flags = op.target().backend_flags;
-    if (op.code() == opcode::wait_readable && !flags[registered])
-        return false; // nothing is known
+    if (op.code() == opcode::wait_readable)
+        return flags[registered]; // else nothing is known
     const posix::attempt_result answer = posix::attempt(op);
     const bool drained = answer == posix::attempt_result::partial && !flags[hung_up];
     const bool would_block = answer == posix::attempt_result::blocked;
