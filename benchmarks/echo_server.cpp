@@ -20,7 +20,6 @@
 #include <exception>
 #include <span>
 #include <string>
-#include <system_error>
 
 namespace {
 
@@ -29,30 +28,24 @@ using coracle::task;
 task<> echo(coracle::tcp_stream peer) {
     peer.set_no_delay(true); // as the yardsticks do: a message may be longer than the buffer
     std::array<std::byte, 4096> buffer;
-    try {
-        for (;;) {
-            const std::size_t received = co_await peer.read(buffer);
-            if (received == 0)
-                co_return;
-            benchmark::count_request();
-            co_await peer.write(std::span(buffer).first(received));
-        }
-    } catch (const std::system_error&) { // a reset ends this session only
+    for (;;) {
+        const std::size_t received = co_await peer.read(buffer);
+        if (received == 0)
+            co_return;
+        benchmark::count_request();
+        co_await peer.write(std::span(buffer).first(received));
     }
 }
 
 task<> echo_from_pool(coracle::tcp_stream peer, coracle::buffer_pool& pool) {
     peer.set_no_delay(true);
     coracle::multishot_receive incoming = peer.receive_many(pool);
-    try {
-        for (;;) {
-            const coracle::buffer_lease bytes = co_await incoming.next();
-            if (!bytes)
-                co_return;
-            benchmark::count_request();
-            co_await peer.write(bytes);
-        }
-    } catch (const std::system_error&) { // as above
+    for (;;) {
+        const coracle::buffer_lease bytes = co_await incoming.next();
+        if (!bytes)
+            co_return;
+        benchmark::count_request();
+        co_await peer.write(bytes);
     }
 }
 
@@ -63,7 +56,7 @@ task<> serve_from_pool(coracle::tcp_listener listener) {
         for (;;)
             sessions.start(echo_from_pool(co_await incoming.next(), pool));
     };
-    co_await coracle::with_task_group(body);
+    co_await coracle::with_task_group(coracle::on_failure::report, body);
 }
 
 task<> serve(coracle::tcp_listener listener) {
@@ -71,7 +64,7 @@ task<> serve(coracle::tcp_listener listener) {
         for (;;)
             sessions.start(echo(co_await listener.accept()));
     };
-    co_await coracle::with_task_group(body);
+    co_await coracle::with_task_group(coracle::on_failure::report, body);
 }
 
 task<> tell_usage() {

@@ -21,9 +21,9 @@ task<> echo(tcp_stream peer) {
 }
 
 task<> serve(tcp_listener listener) {
-    co_await with_task_group([&](task_group& sessions) -> task<> {
-        for (;;) // as a result, since a connection that is reset is no reason to end the others
-            sessions.start(as_result(echo(co_await listener.accept())));
+    co_await with_task_group(on_failure::report, [&](task_group& sessions) -> task<> {
+        for (;;)
+            sessions.start(echo(co_await listener.accept())); // a reset ends one session only
     });
 }
 

@@ -239,9 +239,9 @@ task<> converse(tcp_stream peer, std::chrono::seconds limit) {
 }
 
 task<> serve(tcp_listener listener, std::chrono::seconds limit) {
-    co_await with_task_group([&](task_group& connections) -> task<> {
-        for (;;) // as a result, since a connection that is reset is no reason to end the others
-            connections.start(as_result(converse(co_await listener.accept(), limit)));
+    co_await with_task_group(on_failure::report, [&](task_group& connections) -> task<> {
+        for (;;)
+            connections.start(converse(co_await listener.accept(), limit));
     });
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server.hpp"
 
-#include <cstdio>
-#include <exception>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -28,7 +26,7 @@ coracle::task<> server::run() {
         listener_.close();
         room_.close();
     };
-    co_await coracle::with_task_group(serve_all);
+    co_await coracle::with_task_group(coracle::on_failure::report, serve_all);
 }
 
 coracle::task<> server::accept(coracle::task_group& jobs) {
@@ -58,16 +56,10 @@ void server::admit(coracle::task_group& jobs, coracle::tcp_stream peer) {
     jobs.start("session", serve(sessions_.make(make), std::move(*permit)));
 }
 
-/// An error ends this session only.
 coracle::task<> server::serve(coracle::object_handle<session> client,
                               [[maybe_unused]] address_limit::permit permit) {
-    try {
-        // A lost connection or a cancelled server is not worth a message.
-        [[maybe_unused]] const coracle::result<void> ended =
-            co_await coracle::as_result(client->run());
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "chat: a session failed: %s\n", error.what());
-    }
+    // A lost connection is not worth a warning; any other failure becomes one.
+    [[maybe_unused]] const coracle::result<void> ended = co_await coracle::as_result(client->run());
 }
 
 coracle::task<> server::refuse(coracle::tcp_stream peer, std::string reason) const {

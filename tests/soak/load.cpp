@@ -34,6 +34,13 @@ bool is_from_tool(std::string_view line) {
     return line.starts_with("--") || line.starts_with("heaptrack stats:") || line.starts_with('\t');
 }
 
+/// The echo server's warning of a session that one of our resets has ended.
+bool is_reset_warning(std::string_view line) {
+    return line.starts_with("coracle: a job failed, ") &&
+           (line.ends_with(std::make_error_code(std::errc::connection_reset).message()) ||
+            line.ends_with(std::make_error_code(std::errc::broken_pipe).message()));
+}
+
 } // namespace
 
 load::load(const plan& chosen) : plan_(chosen), server_(chosen.command) {}
@@ -146,15 +153,15 @@ task<> load::read_output(tcp_stream output) {
     output_ended_.set();
 }
 
-/// The server must write nothing to standard error. Tools do: heaptrack its totals, valgrind the
-/// calls that it does not know. Errors that valgrind finds begin with "==", and are failures.
+/// The server must write nothing else to standard error. Tools do: heaptrack its totals, valgrind
+/// the calls that it does not know. Errors that valgrind finds begin with "==", and are failures.
 task<> load::read_errors(tcp_stream errors) {
     line_reader lines(errors);
     for (;;) {
         const std::optional<std::string_view> line = co_await lines.next();
         if (!line)
             co_return;
-        if (!is_from_tool(*line))
+        if (!is_from_tool(*line) && !is_reset_warning(*line))
             failures_.push_back("the server wrote: " + std::string(*line));
     }
 }
