@@ -2,12 +2,16 @@
 //
 // mutable_buffer and const_buffer: where bytes go to and come from. A pointer and a size, borrowed:
 // what they refer to must live until the operation that uses it has resumed.
+//
+// One rule: a buffer is all of what it is made from, be that a span, view, string, vector,
+// std::array or array of bytes. Arrays of characters are not written: of "abc" four bytes are the
+// array and three are meant. Write "abc"sv, or std::span(array) for all of an array.
 #pragma once
 
+#include "../memory/lifetime.hpp"
+#include <concepts>
 #include <cstddef>
-#include <cstring>
 #include <ranges>
-#include <string_view>
 #include <type_traits>
 
 namespace coracle {
@@ -16,6 +20,9 @@ namespace detail {
 
 template <class Type>
 concept byte_like = sizeof(Type) == 1 && std::is_trivially_copyable_v<Type>;
+
+template <class Type>
+concept character = std::same_as<Type, char> || std::same_as<Type, char8_t>;
 
 template <class Range>
 concept bytes = std::ranges::contiguous_range<Range> && std::ranges::sized_range<Range> &&
@@ -61,32 +68,24 @@ public:
     constexpr const_buffer(mutable_buffer buffer) noexcept
         : data_(buffer.data()), size_(buffer.size()) {}
 
-    /// The text of a literal, without its terminator.
-    template <std::size_t Size>
-    constexpr const_buffer(const char (&literal)[Size]) noexcept
-        : data_(literal), size_(literal[Size - 1] == '\0' ? Size - 1 : Size) {}
-
-    /// Text up to its terminator.
-    template <class Text>
-        requires std::is_same_v<Text, const char*> || std::is_same_v<Text, char*>
-    constexpr const_buffer(const Text& text) noexcept
-        : data_(text), size_(std::char_traits<char>::length(text)) {}
-
-    /// All of an array, whatever is in it.
-    template <std::size_t Size>
-    constexpr const_buffer(char (&array)[Size]) noexcept : data_(array), size_(Size) {}
-
-    /// All of an array, vector, string, view or span of bytes or characters.
+    /// All of a string, vector, std::array or array of bytes.
     template <detail::bytes Range>
-        requires(!std::is_array_v<std::remove_cvref_t<Range>> &&
-                 !std::is_same_v<std::remove_cvref_t<Range>, const_buffer>)
-    constexpr const_buffer(const Range& range) noexcept
+        requires(!std::ranges::borrowed_range<Range>)
+    constexpr const_buffer(const Range& range CORACLE_LIFETIMEBOUND) noexcept
         : data_(std::ranges::data(range)), size_(std::ranges::size(range)) {}
 
-    /// All of an array of bytes.
-    template <detail::byte_like Byte, std::size_t Size>
-        requires(!std::is_same_v<Byte, char>)
-    constexpr const_buffer(const Byte (&array)[Size]) noexcept : data_(array), size_(Size) {}
+    /// All that a view or span refers to.
+    template <detail::bytes Range>
+        requires std::ranges::borrowed_range<Range>
+    constexpr const_buffer(Range range) noexcept
+        : data_(std::ranges::data(range)), size_(std::ranges::size(range)) {}
+
+    template <detail::character Character, std::size_t Size>
+    const_buffer(const Character (&write_literal_sv_or_span_of_array)[Size]) = delete;
+
+    template <class Text>
+        requires std::same_as<Text, const char*> || std::same_as<Text, char*>
+    const_buffer(const Text& write_string_view_of_pointer) = delete;
 
     [[nodiscard]] constexpr const void* data() const noexcept { return data_; }
 

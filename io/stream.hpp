@@ -77,7 +77,7 @@ public:
     /// owns     borrows `from` until it resumes
     /// cost     io_uring: 1 SQE. epoll: send(2), and nothing else while there is room
     /// source   send(2) with MSG_NOSIGNAL, io_uring_prep_send(3)
-    [[nodiscard]] write_operation write(const_buffer from) noexcept {
+    [[nodiscard]] write_operation write(const_buffer from CORACLE_LIFETIMEBOUND) noexcept {
         return write_operation(state(), from);
     }
 
@@ -86,7 +86,8 @@ public:
     /// errors   as write
     /// owns     borrows `from` and what it refers to until it resumes
     /// source   writev(2), sendmsg(2)
-    [[nodiscard]] write_vector_operation write(std::span<const const_buffer> from) noexcept {
+    [[nodiscard]] write_vector_operation
+    write(std::span<const const_buffer> from CORACLE_LIFETIMEBOUND) noexcept {
         return write_vector_operation(state(), from);
     }
 

@@ -4,6 +4,7 @@
 // job of its own, and `as_result`, for errors without exceptions.
 #pragma once
 
+#include "../memory/lifetime.hpp"
 #include "await_traits.hpp"
 #include "result.hpp"
 #include "task.hpp"
@@ -107,7 +108,7 @@ concept fallible =
 /// Only std::system_error and cancellation become a result; any other exception passes through. Of
 /// an awaitable that gives a reference it is a result of a std::reference_wrapper.
 template <awaitable Awaitable>
-[[nodiscard]] auto as_result(Awaitable awaited) {
+[[nodiscard]] auto as_result(Awaitable awaited CORACLE_LIFETIMEBOUND) {
     if constexpr (fallible<Awaitable>)
         return detail::result_of<Awaitable>(std::move(awaited));
     else

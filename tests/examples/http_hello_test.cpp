@@ -11,6 +11,7 @@
 
 using namespace coracle;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 using coracle::test::blocking_connection;
 using coracle::test::describe;
 using coracle::test::program;
@@ -165,14 +166,14 @@ TEST_CASE("http_hello: a request that comes byte by byte has one time limit") {
     web_server web("1");
     const auto trickle = [](std::uint16_t port) -> task<bool> {
         tcp_stream peer = co_await tcp_stream::connect(address::loopback_v4(port));
-        co_await peer.write("GET / HTTP/1.1\r\nX: ");
+        co_await peer.write("GET / HTTP/1.1\r\nX: "sv);
         std::array<std::byte, 1> byte;
         for (int sent = 0; sent < 300; ++sent) { // at most half a minute
             const result<std::size_t> answer =
                 co_await as_result(with_timeout(100ms, peer.read(byte)));
             if (answer.error() != std::errc::timed_out)
                 co_return true; // the connection has ended
-            const result<void> written = co_await as_result(peer.write("x"));
+            const result<void> written = co_await as_result(peer.write("x"sv));
             if (!written)
                 co_return true;
         }

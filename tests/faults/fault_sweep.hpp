@@ -92,7 +92,7 @@ struct fault_outcome {
 
 inline task<> check_usable() {
     connection ends = co_await connect_ends();
-    co_await ends.here.write("x");
+    co_await ends.here.write(std::string_view("x"));
     const std::string text = co_await read_text(ends.there, 1);
     CHECK(text == "x");
 }
@@ -150,8 +150,9 @@ inline void require_that(bool so) {
 inline task<> faulty_client(address server) {
     tcp_stream peer = co_await with_timeout(longest_test, tcp_stream::connect(server));
     peer.set_no_delay(true);
-    co_await peer.write("hello\nworld\n");
-    const std::array parts = {const_buffer("and "), const_buffer("more\n")};
+    co_await peer.write(std::string_view("hello\nworld\n"));
+    const std::array parts = {const_buffer(std::string_view("and ")),
+                              const_buffer(std::string_view("more\n"))};
     co_await peer.write(std::span<const const_buffer>(parts));
     std::array<char, 8> answer{};
     co_await peer.read_exactly(mutable_buffer(answer.data(), 6));
@@ -170,7 +171,7 @@ inline task<> faulty_session(tcp_stream peer) {
         const auto line = co_await with_timeout(longest_test, lines.next());
         if (!line)
             co_return;
-        co_await peer.write(line->substr(0, 2) == "he" ? "an" : "sw");
+        co_await peer.write(std::string_view(line->substr(0, 2) == "he" ? "an" : "sw"));
     }
 }
 
@@ -195,7 +196,7 @@ inline task<> transfer() {
     const std::string text(3'000'000, 'x');
     auto writing = [&]() -> task<> {
         co_await ends.here.write(text);
-        const std::array parts = {const_buffer(text), const_buffer("y")};
+        const std::array parts = {const_buffer(text), const_buffer(std::string_view("y"))};
         co_await ends.here.write(std::span<const const_buffer>(parts));
         ends.here.shutdown(shutdown_direction::write);
     };
@@ -219,7 +220,7 @@ inline task<> greeted_client(address server) {
 }
 
 inline task<> greet(tcp_stream peer) {
-    co_await peer.write("hi");
+    co_await peer.write(std::string_view("hi"));
 }
 
 /// Many at a door where one request takes them all.
@@ -273,10 +274,10 @@ inline task<> received() {
 inline task<> handed_on() {
     tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
     connection ends = co_await connect_to(listener);
-    co_await ends.here.write("ab");
+    co_await ends.here.write(std::string_view("ab"));
     tcp_stream here = tcp_stream::adopt(ends.here.release());
     std::array<char, 4> text{};
-    co_await here.write("cd");
+    co_await here.write(std::string_view("cd"));
     co_await ends.there.read_exactly(mutable_buffer(text.data(), text.size()));
     require_that(std::string_view(text.data(), text.size()) == "abcd");
 }

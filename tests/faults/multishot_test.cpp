@@ -17,6 +17,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -76,7 +77,7 @@ task<> end_all(bool by_closing) {
     // it.
     for (std::size_t i = 0; by_closing && i < 2 * clients; ++i) {
         connection& ends = connections[i / 2];
-        co_await ends.there.write("x");
+        co_await ends.there.write("x"sv);
         co_await read_text(ends.here, 1);
     }
     std::size_t cancelled = 0;
@@ -168,7 +169,7 @@ TEST_CASE("multishot: a probe that could not be made is said, and made again by 
     auto scenario = [&]() -> task<> {
         connection ends = co_await connect_ends();
         multishot_receive incoming = ends.here.receive_many(pool);
-        co_await ends.there.write("x");
+        co_await ends.there.write("x"sv);
         const buffer_lease bytes = co_await incoming.next();
         require_that(bytes.size() == 1);
         lent = pool.leased() - 1;

@@ -17,6 +17,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -78,7 +79,7 @@ task<> echo_once(tcp_stream peer) {
 
 /// One message there and back, with a task, a limit of time and several jobs, as programs have.
 task<> send_and_receive(tcp_stream& peer, std::span<char> buffer) {
-    co_await peer.write("sixty-four bytes are a message of a common size, and these are so.");
+    co_await peer.write("sixty-four bytes are a message of a common size, and these are so."sv);
     co_await with_timeout(std::chrono::seconds(10), peer.read_exactly(buffer));
 }
 

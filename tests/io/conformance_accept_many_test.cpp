@@ -14,6 +14,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -62,7 +63,7 @@ TEST_CASE("accept_many: gives two ends of one connection") {
         multishot_accept incoming = listener.accept_many();
         auto ends =
             co_await when_all(tcp_stream::connect(listener.local_address()), incoming.next());
-        co_await std::get<0>(ends).write("ping");
+        co_await std::get<0>(ends).write("ping"sv);
         const std::string text = co_await read_text(std::get<1>(ends), 4);
         CHECK(text == "ping");
     });

@@ -16,6 +16,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -53,7 +54,7 @@ TEST_CASE("connect and accept: give two ends of one connection") {
         connection ends = co_await connect_ends();
         CHECK(ends.here.local_address() == ends.there.peer_address());
         CHECK(ends.here.peer_address() == ends.there.local_address());
-        co_await ends.here.write("ping");
+        co_await ends.here.write("ping"sv);
         const std::string text = co_await read_text(ends.there, 4);
         CHECK(text == "ping");
     });
@@ -274,7 +275,7 @@ TEST_CASE("accept: several at once share the connections of one listener") {
             auto accepting = [&]() -> task<> {
                 for (std::size_t i = 0; i < each; ++i) {
                     tcp_stream peer = co_await listener.accept();
-                    co_await peer.write("x");
+                    co_await peer.write("x"sv);
                     ++accepted;
                 }
             };
@@ -373,13 +374,13 @@ TEST_CASE("listener: destroyed after a connection has come for who accepts, who 
 TEST_CASE("stream: can be moved while idle, and used at its new place") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        co_await ends.here.write("one");
+        co_await ends.here.write("one"sv);
         tcp_stream moved = std::move(ends.here);
         CHECK_FALSE(ends.here.is_open());
-        co_await moved.write("two");
+        co_await moved.write("two"sv);
         tcp_stream assigned;
         assigned = std::move(moved);
-        co_await assigned.write("three");
+        co_await assigned.write("three"sv);
         const std::string text = co_await read_text(ends.there, 11);
         CHECK(text == "onetwothree");
     });
@@ -394,20 +395,20 @@ TEST_CASE("stream: released by one loop it can be adopted by another") {
             co_return;
         }
         connection ends = co_await connect_ends();
-        co_await ends.here.write("here");
+        co_await ends.here.write("here"sv);
         const native_handle handle = ends.here.release();
         CHECK_FALSE(ends.here.is_open());
         std::string answer;
         std::thread other([&] {
             run([](native_handle given, std::string& text) -> task<> {
                 tcp_stream adopted = tcp_stream::adopt(given);
-                co_await adopted.write(" there");
+                co_await adopted.write(" there"sv);
                 text = co_await read_text(adopted, 6);
             }(handle, answer));
         });
         const std::string text = co_await read_text(ends.there, 10);
         CHECK(text == "here there");
-        co_await ends.there.write("answer");
+        co_await ends.there.write("answer"sv);
         other.join();
         CHECK(answer == "answer");
     });
@@ -440,7 +441,7 @@ TEST_CASE("stream: is not released while an operation is under way") {
                 refused = error.code();
             }
             CHECK(refused == std::errc::device_or_resource_busy);
-            co_await ends.there.write("x");
+            co_await ends.there.write("x"sv);
         };
         auto both = co_await when_all(ends.here.read(text), releasing());
         CHECK(std::get<0>(both) == 1);
@@ -457,7 +458,7 @@ TEST_CASE("stream: one whose opener made it non-blocking works all the same") {
         tcp_stream other = tcp_stream::adopt(second);
         auto writing = [&]() -> task<> {
             co_await iterations();
-            co_await other.write("later");
+            co_await other.write("later"sv);
         };
         auto both = co_await when_all(read_text(one, 5), writing());
         CHECK(std::get<0>(both) == "later");
@@ -502,7 +503,7 @@ TEST_CASE("context: sockets may outlive it, be used in the next one, and be dest
             }
             std::string text(4, '\0');
             auto both = co_await when_all(kept->here.read(text),
-                                          kept->there.write("live")); // waits, so it registers
+                                          kept->there.write("live"sv)); // waits, so it registers
             CHECK(std::get<0>(both) == 4);
             connection more = co_await connect_to(*listener);
             CHECK(more.here.is_open());

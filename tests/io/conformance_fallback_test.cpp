@@ -10,6 +10,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -44,7 +45,7 @@ TEST_CASE("receive_many: is one request, or one for each arrival") {
             co_await iterations();
             if (!is_armed(ends.here))
                 MESSAGE("falls back to one request for each arrival");
-            co_await ends.there.write("x");
+            co_await ends.there.write("x"sv);
         };
         auto both = co_await when_all(incoming.next(), looking());
         CHECK(std::get<0>(both).size() == 1);

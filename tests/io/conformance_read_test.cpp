@@ -16,6 +16,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -62,7 +63,7 @@ TEST_CASE_TEMPLATE("read: waits for what is still to come", Read, ALL_READS) {
         std::string text(5, '\0');
         auto late = [&]() -> task<> {
             co_await iterations();
-            co_await ends.there.write("later");
+            co_await ends.there.write("later"sv);
         };
         auto both = co_await when_all(Read::run(ends.here, text), late());
         CHECK(std::get<0>(both) == 5);
@@ -144,7 +145,7 @@ TEST_CASE_TEMPLATE("read: cancelled while pending it ends, and the stream goes o
                 co_await cancel_at(moment::while_pending, Read::run(ends.here, text));
             CHECK(count.error() == std::errc::operation_canceled);
         }
-        co_await ends.there.write("after");
+        co_await ends.there.write("after"sv);
         const std::string next = co_await read_text(ends.here, 5);
         CHECK(next == "after");
     });
@@ -207,7 +208,7 @@ TEST_CASE_TEMPLATE("read: times out, and the stream goes on", Read, ALL_READS) {
         std::string text(5, '\0');
         const auto count = co_await as_result(with_timeout(2ms, Read::run(ends.here, text)));
         CHECK(count.error() == std::errc::timed_out);
-        co_await ends.there.write("after");
+        co_await ends.there.write("after"sv);
         const std::string next = co_await read_text(ends.here, 5);
         CHECK(next == "after");
     });
@@ -261,7 +262,7 @@ TEST_CASE_TEMPLATE("read: goes on after the own half is shut", Read, ALL_READS) 
         std::string text(5, '\0');
         const std::size_t end = co_await Read::run(ends.there, text);
         CHECK(end == 0);
-        co_await ends.there.write("reply");
+        co_await ends.there.write("reply"sv);
         const std::size_t count = co_await Read::run(ends.here, text);
         CHECK(count == 5);
         CHECK(text == "reply");
@@ -290,7 +291,7 @@ TEST_CASE_TEMPLATE("read: a second one at the same time is refused", Read, ALL_R
             co_await iterations();
             const auto count = co_await as_result(Read::run(ends.here, more));
             CHECK(count.error() == std::errc::device_or_resource_busy);
-            co_await ends.there.write("first");
+            co_await ends.there.write("first"sv);
         };
         auto both = co_await when_all(Read::run(ends.here, text), second());
         CHECK(std::get<0>(both) == 5);
@@ -320,7 +321,7 @@ TEST_CASE_TEMPLATE("read: of a stream that another thread's loop uses is refused
                    ALL_READS) {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        co_await ends.here.write("mine");
+        co_await ends.here.write("mine"sv);
         std::error_code elsewhere;
         std::thread other([&] {
             elsewhere = run([](stream& used) -> task<std::error_code> {
@@ -346,7 +347,7 @@ TEST_CASE("read: a plain and a scattered read give a part, an exact one waits fo
         CHECK(scattered == 4);
         CHECK(text.substr(0, 4) == "four");
         auto drip = [&]() -> task<> {
-            for (const char* const piece : {"a", "bcd", "", "ef", "ghi"}) {
+            for (const std::string_view piece : {"a"sv, "bcd"sv, ""sv, "ef"sv, "ghi"sv}) {
                 co_await ends.there.write(piece);
                 co_await iterations();
             }

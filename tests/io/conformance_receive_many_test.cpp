@@ -16,6 +16,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -68,7 +69,7 @@ TEST_CASE("receive_many: gives what has arrived, and what is still to come") {
         CHECK(text_of(first) == "first");
         auto late = [&]() -> task<> {
             co_await iterations();
-            co_await ends.there.write("later");
+            co_await ends.there.write("later"sv);
         };
         auto both = co_await when_all(incoming.next(), late());
         CHECK(text_of(std::get<0>(both)) == "later");

@@ -14,6 +14,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -161,7 +162,7 @@ TEST_CASE_TEMPLATE("write: cancelled in its middle it spoils the stream for late
             const auto next = co_await as_result(Write::run(ends.here, "after"));
             CHECK(next.error() == error::write_cut_short);
         }
-        co_await ends.there.write("other way");
+        co_await ends.there.write("other way"sv);
         const std::string answer = co_await read_text(ends.here, 9);
         CHECK(answer == "other way"); // reading is not concerned
         ends.here.close();
@@ -283,7 +284,7 @@ TEST_CASE_TEMPLATE("write: to a stream that another thread's loop uses is refuse
                    ALL_WRITES) {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        co_await ends.here.write("mine");
+        co_await ends.here.write("mine"sv);
         std::error_code elsewhere;
         std::thread other([&] {
             elsewhere = run([](stream& used) -> task<std::error_code> {

@@ -14,6 +14,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -99,12 +100,12 @@ TEST_CASE("iocp: a socket that cannot leave its port is refused by the next loop
         return;
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        co_await ends.here.write("x");
+        co_await ends.here.write("x"sv);
         tcp_stream again = tcp_stream::adopt(ends.here.release());
         static std::string noticed;
         const warning_handler before = set_warning_handler(
             [](std::string_view text) noexcept { noticed = std::string(text); });
-        const auto written = co_await as_result(again.write("y"));
+        const auto written = co_await as_result(again.write("y"sv));
         set_warning_handler(before);
         CHECK(written.error() == std::errc::operation_not_supported);
         CHECK(noticed.find("iocp does not support write") != std::string::npos);

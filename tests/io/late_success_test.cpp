@@ -13,6 +13,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -77,7 +78,7 @@ TEST_CASE("late success: a cancelled job gets its connection, and nothing after 
         auto accepting = [&]() -> task<> {
             tcp_stream accepted = co_await door.listener.accept();
             got_it = accepted.is_open();
-            co_await accepted.write("hello");
+            co_await accepted.write("hello"sv);
             went_on = true;
         };
         auto body = [&](task_group& group) -> task<> {

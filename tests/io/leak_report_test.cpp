@@ -14,6 +14,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -167,7 +168,7 @@ TEST_CASE("leak report: nothing is said of a program in order") {
     auto body = [&]() -> task<> {
         connection ends = co_await connect_to(listener); // of main: it is used and not made here
         buffer_lease buffer = buffers.try_lease();
-        co_await ends.here.write("lemon");
+        co_await ends.here.write("lemon"sv);
         co_await ends.there.read_exactly(std::span(buffer).first(5));
         CHECK(context::current().leaks().size() == (detail::inspectable ? 3 : 0));
         const native_handle released = ends.here.release();
@@ -195,7 +196,9 @@ TEST_CASE("leak report: what is kept from one run to the next is said of once, a
     {
         context here;
         auto connect = [&]() -> task<> { kept = std::move((co_await connect_ends()).here); };
-        auto use = [&]() -> task<> { static_cast<void>(co_await as_result(kept.write("lemon"))); };
+        auto use = [&]() -> task<> {
+            static_cast<void>(co_await as_result(kept.write("lemon"sv)));
+        };
         here.run(connect());
         here.run(use());
         CHECK(collected.all().empty());

@@ -22,6 +22,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -51,7 +52,7 @@ std::size_t count_of(std::string_view words, std::string_view text) {
 
 task<> talk_to_itself() {
     connection ends = co_await connect_ends();
-    co_await ends.here.write("works");
+    co_await ends.here.write("works"sv);
     const std::string text = co_await read_text(ends.there, 5);
     say("echoed " + text);
 }

@@ -14,6 +14,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -126,7 +127,7 @@ TEST_CASE("line_reader: ten million bytes without an end cost one error and litt
         const std::string endless(10'000'000, 'x');
         auto sending = [&]() -> task<> {
             co_await ends.there.write(endless);
-            co_await ends.there.write("\nnext\n");
+            co_await ends.there.write("\nnext\n"sv);
             ends.there.close();
         };
         auto both = co_await when_all(read_lines(ends.here, 512), sending());

@@ -18,6 +18,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -169,7 +170,7 @@ TEST_CASE("many operations: a peer that always has data does not starve another 
         };
         auto talking = [&]() -> task<> {
             for (int i = 0; i < 100; ++i) {
-                co_await calm.here.write("ping");
+                co_await calm.here.write("ping"sv);
                 co_await read_text(calm.there, 4);
                 co_await sleep_for(1us);
             }
@@ -187,7 +188,7 @@ TEST_CASE("many operations: a long chain of calls that complete at once needs no
         constexpr int depth = 20'000;
         std::size_t bytes = 0;
         auto dive = [&](auto& self, int left) -> task<> {
-            co_await ends.here.write("x");
+            co_await ends.here.write("x"sv);
             char byte = 0;
             bytes += co_await ends.there.read(mutable_buffer(&byte, 1));
             if (left > 0)

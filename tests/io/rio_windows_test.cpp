@@ -24,6 +24,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -98,10 +99,10 @@ int PASCAL late_notify(rio::completion_queue about) {
 }
 
 task<> echo_over(connection& ends) {
-    co_await ends.here.write("there");
+    co_await ends.here.write("there"sv);
     const std::string there = co_await read_text(ends.there, 5);
     CHECK(there == "there");
-    co_await ends.there.write("here!");
+    co_await ends.there.write("here!"sv);
     const std::string here = co_await read_text(ends.here, 5);
     CHECK(here == "here!");
 }

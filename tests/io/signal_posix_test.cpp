@@ -13,6 +13,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 TEST_CASE("signal_set: a signal that cannot be caught is refused") {
     CHECK_THROWS_AS(signal_set({SIGKILL}), std::system_error);
@@ -30,7 +31,7 @@ TEST_CASE("signal_set: interrupted system calls go on") {
         for (int i = 0; i < 20; ++i) {
             auto answering = [&]() -> task<> {
                 co_await sleep_for(2ms);
-                co_await ends.there.write("x");
+                co_await ends.there.write("x"sv);
             };
             auto both = co_await when_all(read_text(ends.here, 1), answering());
             CHECK(std::get<0>(both) == "x");

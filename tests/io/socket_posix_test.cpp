@@ -17,6 +17,7 @@
 
 using namespace coracle;
 using namespace coracle::test;
+using namespace std::string_view_literals;
 
 TEST_CASE("socket: what lies behind urgent data is read") {
     const std::string_view backend = std::getenv("CORACLE_BACKEND");
@@ -48,7 +49,7 @@ TEST_CASE("socket: released, it blocks whatever has used it") {
         CHECK((::fcntl(static_cast<int>(handle), F_GETFL) & O_NONBLOCK) == 0);
         CHECK_FALSE(ends.here.is_open());
         tcp_stream adopted = tcp_stream::adopt(handle);
-        co_await adopted.write("x");
+        co_await adopted.write("x"sv);
         const std::string text = co_await read_text(ends.there, 1);
         CHECK(text == "x");
     });

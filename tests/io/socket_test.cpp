@@ -14,6 +14,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -70,7 +71,7 @@ TEST_CASE("socket: assigning to one closes what it was") {
 TEST_CASE("socket: shutting down comes after what was awaited before it") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        const auto ended = co_await when_all(as_result(ends.here.write("hello")),
+        const auto ended = co_await when_all(as_result(ends.here.write("hello"sv)),
                                              end_writing(ends.here), read_text(ends.there, 9));
         CHECK(std::get<0>(ended).has_value());
         CHECK(std::get<2>(ended) == "hello");
@@ -140,14 +141,14 @@ TEST_CASE("socket: closed on another thread than its loop's, it stops the progra
 TEST_CASE("socket: an empty write fails where any write would") {
     run_clean([]() -> task<> {
         connection ends = co_await connect_ends();
-        auto write_nothing = [&ends]() -> task<> { co_await ends.here.write(""); };
+        auto write_nothing = [&ends]() -> task<> { co_await ends.here.write(""sv); };
         const result<void> cancelled_one =
             co_await cancel_at(moment::before_start, write_nothing());
         CHECK(cancelled_one.error() == std::errc::operation_canceled);
-        const result<void> open = co_await as_result(ends.here.write(""));
+        const result<void> open = co_await as_result(ends.here.write(""sv));
         CHECK(open.has_value());
         ends.here.close();
-        const result<void> closed = co_await as_result(ends.here.write(""));
+        const result<void> closed = co_await as_result(ends.here.write(""sv));
         CHECK(closed.error() == std::errc::bad_file_descriptor);
     });
 }

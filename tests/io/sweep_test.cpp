@@ -18,6 +18,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -42,8 +43,8 @@ connection narrow_ends() {
 task<> client(address server) {
     tcp_stream peer = co_await with_timeout(1h, tcp_stream::connect(server));
     peer.set_no_delay(true); // or the kernel would hold small writes back, for many iterations
-    co_await peer.write("hello\nworld\n");
-    const std::array parts = {const_buffer("and "), const_buffer("more\n")};
+    co_await peer.write("hello\nworld\n"sv);
+    const std::array parts = {const_buffer("and "sv), const_buffer("more\n"sv)};
     co_await with_timeout(1h, peer.write(std::span<const const_buffer>(parts)));
     std::string answer(6, '\0');
     const std::size_t count = co_await peer.read_exactly(answer);
@@ -102,11 +103,11 @@ TEST_CASE("sweep: a read that waits, and one of an exact size") {
               };
               auto writing = [&]() -> task<> {
                   co_await iterations(1);
-                  co_await ends.here.write("ab");
+                  co_await ends.here.write("ab"sv);
                   co_await iterations(2);
-                  co_await ends.here.write("cde");
+                  co_await ends.here.write("cde"sv);
                   co_await iterations(2);
-                  co_await ends.here.write("f");
+                  co_await ends.here.write("f"sv);
               };
               co_await when_all(reading(), writing());
           }) >= 10);
@@ -132,7 +133,7 @@ TEST_CASE("sweep: gathering writes and scattering reads") {
               connection ends = narrow_ends();
               const std::string text(30'000, 'x');
               auto writing = [&]() -> task<> {
-                  const std::array parts = {const_buffer(text), const_buffer("y"),
+                  const std::array parts = {const_buffer(text), const_buffer("y"sv),
                                             const_buffer(text)};
                   co_await ends.here.write(std::span<const const_buffer>(parts));
                   ends.here.shutdown(shutdown_direction::write);
@@ -154,7 +155,7 @@ TEST_CASE("sweep: lines that come in pieces") {
     CHECK(cancel_everywhere([]() -> task<> {
               connection ends = co_await connect_ends();
               auto writing = [&]() -> task<> {
-                  for (const char* const piece : {"on", "e\ntw", "o\r\n", "three"}) {
+                  for (const std::string_view piece : {"on"sv, "e\ntw"sv, "o\r\n"sv, "three"sv}) {
                       co_await ends.here.write(piece);
                       co_await iterations(2);
                   }
@@ -214,7 +215,7 @@ TEST_CASE("sweep: when_any of operations, whose losers are cancelled") {
               const auto idle =
                   co_await when_any(listener.accept(), ends.here.read(into), sleep_for(1us));
               CHECK(idle.index() == 2);
-              co_await ends.there.write("x");
+              co_await ends.there.write("x"sv);
               const auto read = co_await when_any(listener.accept(), ends.here.read(into));
               CHECK(read.index() == 1);
               std::vector<task<tcp_stream>> connecting;
@@ -234,7 +235,7 @@ TEST_CASE("sweep: with_timeout, in time and too late") {
               const bool by_deadline = late.error() == std::errc::timed_out;
               const bool by_cancel = late.error() == std::errc::operation_canceled;
               CHECK((by_deadline || by_cancel));
-              co_await ends.there.write("x");
+              co_await ends.there.write("x"sv);
               const std::size_t count = co_await with_timeout(1h, ends.here.read(into));
               CHECK(count == 1);
           }) >= 5);
@@ -249,14 +250,14 @@ TEST_CASE("sweep: shielded clean-up that waits for the kernel runs to its end") 
                   ++begun;
                   char byte = 0;
                   const auto count = co_await as_result(ends.here.read(mutable_buffer(&byte, 1)));
-                  co_await shielded(ends.here.write("goodbye"));
+                  co_await shielded(ends.here.write("goodbye"sv));
                   const std::string echo = co_await shielded(read_text(ends.there, 7));
                   finished += echo == "goodbye";
                   static_cast<void>(count.value());
               };
               auto writing = [&]() -> task<> {
                   co_await iterations(2);
-                  co_await ends.there.write("x");
+                  co_await ends.there.write("x"sv);
               };
               co_await when_all(polite(), writing());
           }) >= 6);

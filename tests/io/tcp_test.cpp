@@ -11,6 +11,7 @@
 using namespace coracle;
 using namespace coracle::test;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -125,7 +126,7 @@ TEST_CASE("tcp: everything works over IPv6") {
         CHECK(ends.here.local_address() == ends.there.peer_address());
         CHECK(ends.here.peer_address() == ends.there.local_address());
         CHECK(ends.here.peer_address().with_port(0) == address::loopback_v6(0));
-        co_await ends.here.write("over six");
+        co_await ends.here.write("over six"sv);
         const std::string text = co_await read_text(ends.there, 8);
         CHECK(text == "over six");
 

@@ -12,6 +12,7 @@ namespace {
 
 using namespace coracle;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 /// How often each behaviour is chosen. Those that take long or send much are rare.
 constexpr std::array<unsigned, behaviour_names.size()> weights = {30, 2, 3, 15, 15,
@@ -136,7 +137,7 @@ task<> client::talk(tcp_stream& peer) {
 /// An echo server does not know /quit: it gets end of stream.
 task<> client::talk_and_quit(tcp_stream& peer) {
     co_await talk(peer);
-    co_await peer.write("/quit\n");
+    co_await peer.write("/quit\n"sv);
     peer.shutdown(shutdown_direction::write);
 }
 
@@ -159,7 +160,7 @@ task<> client::send_garbage(tcp_stream& peer) {
 task<> client::send_endless_line(tcp_stream& peer) {
     text_.assign(random(5'000, 200'000), 'x');
     co_await peer.write(text_);
-    co_await peer.write("\n");
+    co_await peer.write("\n"sv);
     co_await talk_and_quit(peer);
 }
 
@@ -170,7 +171,7 @@ task<> client::read_slowly(tcp_stream& peer) {
     while (count != 0) {
         count = co_await peer.read(bytes);
         co_await sleep_for(10ms);
-        co_await peer.write("/help\n");
+        co_await peer.write("/help\n"sv);
     }
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 using namespace coracle;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 /// The limit for each wait: far more than the server needs, even under valgrind.
 constexpr auto guard = 40s;
@@ -98,7 +99,7 @@ task<> load::run_clients() {
 task<> load::connect_last() {
     auto connect = [this]() -> task<> {
         tcp_stream peer = co_await tcp_stream::connect(address_);
-        co_await peer.write("/quit\n");
+        co_await peer.write("/quit\n"sv);
         line_reader lines(peer);
         const std::optional<std::string_view> answer = co_await lines.next();
         if (!answer)

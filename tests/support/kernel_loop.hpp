@@ -137,7 +137,7 @@ public:
 
     [[nodiscard]] task<> check_usable() {
         connection ends = co_await connect_ends();
-        co_await ends.here.write("x");
+        co_await ends.here.write(std::string_view("x"));
         const std::string text = co_await read_text(ends.there, 1);
         CHECK(text == "x");
         co_await sleep_for(std::chrono::nanoseconds(1));
