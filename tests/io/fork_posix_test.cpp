@@ -15,14 +15,14 @@
 
 using namespace coracle;
 using namespace coracle::test;
-using namespace std::chrono_literals;
+using namespace std::literals;
 
 namespace {
 
 constexpr const char* message = "this process was forked while a loop ran, which is the parent's";
 
 task<> exchange(connection& ends) {
-    co_await ends.here.write("x");
+    co_await ends.here.write("x"sv);
     const std::string text = co_await read_text(ends.there, 1);
     CHECK(text == "x");
 }
@@ -44,7 +44,7 @@ task<child_outcome> forked_in_a_job(Work work) {
     auto forker = [&]() -> task<> {
         co_await sleep_for(1ms); // after which the kernel has the read
         outcome = in_child_process(work);
-        co_await ends.here.write("x");
+        co_await ends.here.write("x"sv);
     };
     co_await when_all(reader(), forker());
     co_await exchange(ends);
