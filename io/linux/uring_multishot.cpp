@@ -9,6 +9,7 @@
 #include "multishot_probe.hpp"
 #include "received_bytes.hpp"
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <fmt/format.h>
 #include <memory>
@@ -82,7 +83,8 @@ bool multishots::open(std::string& reason) {
     can_accept_ = kernel_is_at_least(6, 8);
     const multishot_support receive = probe_multishot_receive(ring_, reason);
     can_receive_ = receive == multishot_support::works;
-    if (receive == multishot_support::unknown)
+    static std::atomic<bool> said = false; // the next context tries again, and says no more
+    if (receive == multishot_support::unknown && !said.exchange(true))
         warning(fmt::format("io_uring: this context does without multishot receive, which could "
                             "not be tried: {}",
                             reason));
@@ -108,7 +110,18 @@ bool multishots::serve(operation& op) noexcept {
 
 bool multishots::handles(const operation& op) noexcept {
     const multishot_state* const state = state_of(op.target());
-    return (state && state->armed) || (op.target().many && wants(op));
+    return (state && state->armed) || (op.target().many && wants(op) && has_state(op.target()));
+}
+
+/// Makes the state at first. Without memory for it the operation asks the kernel for itself.
+bool multishots::has_state(detail::descriptor& of) noexcept {
+    try {
+        if (!of.backend_object)
+            of.backend_object = new multishot_state;
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 /// Whether a multishot can be armed for this operation, or the one that is armed is for it.
@@ -126,12 +139,6 @@ bool multishots::wants(const operation& op) noexcept {
 
 bool multishots::park(operation& op) noexcept {
     detail::descriptor& target = op.target();
-    try {
-        if (!target.backend_object)
-            target.backend_object = new multishot_state;
-    } catch (const std::bad_alloc&) {
-        return false;
-    }
     multishot_state* const state = state_of(target);
     const bool wanted = target.many && wants(op);
     state->parked = !state->armed ? arm(op, *state) : wanted || disarm(target, *state);

@@ -70,6 +70,7 @@ public:
     void return_buffers() noexcept override { groups_.return_buffers(); }
 
 private:
+    [[nodiscard]] static bool has_state(detail::descriptor& of) noexcept;
     [[nodiscard]] bool wants(const operation& op) noexcept;
     [[nodiscard]] bool arm(operation& op, multishot_state& state) noexcept;
     [[nodiscard]] bool disarm(detail::descriptor& of, multishot_state& state) noexcept;

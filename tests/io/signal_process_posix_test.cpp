@@ -86,23 +86,23 @@ TEST_CASE("signal_set: a forked child has the handler from before, and can have 
 
 TEST_CASE("signal_set: sets on two threads each get their own signals") {
     std::atomic<int> ready = 0;
-    const auto wait_for = [&](int number, int other) {
-        run([](int own, int others, std::atomic<int>& both) -> task<> {
+    const auto wait_for = [&](int number) {
+        run([](int own, std::atomic<int>& both) -> task<> {
             signal_set signals({own});
             ++both;
             while (both < 2)
                 co_await yield();
             for (int i = 0; i < 100; ++i) {
-                ::kill(::getpid(), others); // which any thread may handle
+                ::kill(::getpid(), own); // which any thread may handle
                 const int next = co_await signals.next();
                 CHECK(next == own);
             }
             ++both;
             while (both < 4)
                 co_await yield();
-        }(number, other, ready));
+        }(number, ready));
     };
-    std::thread second(wait_for, SIGUSR1, SIGUSR2);
-    wait_for(SIGUSR2, SIGUSR1);
+    std::thread second(wait_for, SIGUSR1);
+    wait_for(SIGUSR2);
     second.join();
 }

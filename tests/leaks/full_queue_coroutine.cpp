@@ -80,6 +80,7 @@ task<bool> read_number_or_not(stream& from, std::uint64_t& number, unsigned afte
     auto work = [&]() -> task<> { came = co_await read_number(from, number); };
     auto body = [&](task_group& group) -> task<> {
         group.start(work);
+        co_await yield(); // the read has begun
         for (unsigned i = 0; i < after_iterations; ++i)
             co_await sleep_for(std::chrono::nanoseconds(0));
         group.cancel();
