@@ -77,15 +77,22 @@ task<bool> read_number(stream& from, std::uint64_t& number) {
 /// The same in a job of its own, which is cancelled after so many iterations.
 task<bool> read_number_or_not(stream& from, std::uint64_t& number, unsigned after_iterations) {
     bool came = false;
-    auto work = [&]() -> task<> { came = co_await read_number(from, number); };
+    bool begun = false;
+    auto work = [&]() -> task<> {
+        begun = true;
+        came = co_await read_number(from, number);
+    };
     auto body = [&](task_group& group) -> task<> {
         group.start(work);
-        co_await yield(); // the read has begun
         for (unsigned i = 0; i < after_iterations; ++i)
             co_await sleep_for(std::chrono::nanoseconds(0));
         group.cancel();
     };
     co_await with_task_group(body);
+    if (!begun) { // cancelled before its first await
+        ++started;
+        note(false, std::make_error_code(std::errc::operation_canceled));
+    }
     co_return came;
 }
 
