@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Waiting for a buffer of a buffer_pool: in order, cancellable, and nothing is lost.
-#include "virtual_loop.hpp"
 #include "child_process.hpp"
+#include "virtual_loop.hpp"
 
 #include <coracle/io/lease.hpp>
 #include <coracle/runtime/awaitable.hpp>

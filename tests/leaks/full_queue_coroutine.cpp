@@ -67,7 +67,8 @@ task<> write_numbers(stream& to, std::uint64_t count) {
 }
 
 /// Reads one number; false if that was cancelled. A number is sent and taken as a whole.
-task<bool> read_number(stream& from, std::uint64_t& number) {
+task<bool> read_number(stream& from, std::uint64_t& number, bool& begun) {
+    begun = true;
     ++started;
     const auto count = co_await as_result(from.read(mutable_buffer(&number, sizeof number)));
     note(count && *count == sizeof number, count.error());
@@ -78,10 +79,7 @@ task<bool> read_number(stream& from, std::uint64_t& number) {
 task<bool> read_number_or_not(stream& from, std::uint64_t& number, unsigned after_iterations) {
     bool came = false;
     bool begun = false;
-    auto work = [&]() -> task<> {
-        begun = true;
-        came = co_await read_number(from, number);
-    };
+    auto work = [&]() -> task<> { came = co_await read_number(from, number, begun); };
     auto body = [&](task_group& group) -> task<> {
         group.start(work);
         for (unsigned i = 0; i < after_iterations; ++i)
@@ -101,10 +99,11 @@ task<> read_numbers(stream& from, std::uint64_t count, unsigned seed) {
     for (std::uint64_t expected = 0; expected < count;) {
         std::uint64_t number = ~std::uint64_t{0};
         bool came = false;
+        bool begun = false;
         if (random() % 4 == 0)
             came = co_await read_number_or_not(from, number, static_cast<unsigned>(random() % 3));
         else
-            came = co_await read_number(from, number);
+            came = co_await read_number(from, number, begun);
         if (came && number != expected)
             ++wrong;
         expected += came;
