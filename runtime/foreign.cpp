@@ -6,9 +6,25 @@
 
 namespace coracle::detail {
 
-/// A coroutine that tells the wait when it is resumed, once.
+/// A coroutine that tells the wait when it is resumed, once. It does so when it is suspended at its
+/// end: the loop, on another thread, may destroy it at once.
 struct foreign_wait::resumer {
     struct promise_type {
+        class final_awaiter {
+        public:
+            final_awaiter() noexcept {}
+
+            [[nodiscard]] static bool await_ready() noexcept { return false; }
+
+            static void await_suspend(std::coroutine_handle<promise_type> ended) noexcept {
+                ended.promise().resumed_->resumed();
+            }
+
+            static void await_resume() noexcept {}
+        };
+
+        explicit promise_type(foreign_wait& resumed) noexcept : resumed_(&resumed) {}
+
         static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
 
         static void operator delete(void* frame, std::size_t bytes) noexcept {
@@ -21,18 +37,19 @@ struct foreign_wait::resumer {
 
         static std::suspend_always initial_suspend() noexcept { return {}; }
 
-        static std::suspend_always final_suspend() noexcept { return {}; }
+        static final_awaiter final_suspend() noexcept { return {}; }
 
         static void return_void() noexcept {}
 
         [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
+
+        foreign_wait* resumed_;
     };
 
     std::coroutine_handle<> handle;
 };
 
-foreign_wait::resumer foreign_wait::make_resumer(foreign_wait& resumed) {
-    resumed.resumed();
+foreign_wait::resumer foreign_wait::make_resumer(foreign_wait&) {
     co_return;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // The echo server of the benchmarks, where that is built.
-#ifdef CORACLE_ECHO_SERVER
 #include "program.hpp"
 
 #include <cstdlib>
@@ -41,4 +40,3 @@ TEST_CASE("echo_server: a connection that is reset ends alone") {
         }
     }
 }
-#endif

@@ -79,7 +79,7 @@ TEST_CASE("event: before its loop has used it, any thread may set it; afterwards
 }
 
 TEST_CASE("awaiter: a wait that another thread ends stops the program and is named") {
-    class foreign final : public awaiter, public timer {
+    class foreign final : public awaiter {
     public:
         foreign() noexcept : awaiter("lantern") {}
 
@@ -93,7 +93,7 @@ TEST_CASE("awaiter: a wait that another thread ends stops the program and is nam
 
         void interrupt() noexcept override { wake(); }
 
-        void expired() noexcept override { wake(); }
+        void light() noexcept { wake(); }
     };
 
     const child_outcome outcome = in_child_process([] {
@@ -102,7 +102,7 @@ TEST_CASE("awaiter: a wait that another thread ends stops the program and is nam
             foreign lamp;
             auto waiter = [&]() -> task<> { co_await std::move(lamp); };
             auto breaker = [&]() -> task<> {
-                on_another_thread([&] { lamp.expired(); });
+                on_another_thread([&] { lamp.light(); });
                 co_return;
             };
             co_await when_all(waiter(), breaker());
