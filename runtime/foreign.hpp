@@ -61,6 +61,7 @@ template <class Inner, class Cancel = no_hook>
 class adapted_awaiter final : public foreign_wait {
 public:
     template <class Awaitable>
+        requires(!std::same_as<std::remove_cvref_t<Awaitable>, adapted_awaiter>)
     explicit adapted_awaiter(Awaitable&& awaited, Cancel cancel = {})
         : inner_(awaiter_of(std::forward<Awaitable>(awaited))), cancel_(std::move(cancel)) {}
 

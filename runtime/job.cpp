@@ -51,7 +51,10 @@ void job::refuse_next() noexcept {
 
 bool job::refuse(const detail::promise_base& frame) noexcept {
     refusing_ = cancelled();
-    if (!cancelled() || ++refusals_ < first_warning_at || !is_warning_due(refusals_)) [[likely]]
+    if (!cancelled())
+        return true;
+    ++refusals_;
+    if (refusals_ < first_warning_at || !is_warning_due(refusals_)) [[likely]]
         return true;
     try {
         const std::source_location at = frame.where.get();

@@ -18,8 +18,10 @@ namespace coracle::detail {
 /// of them or throws.
 template <class Awaiter>
 class scope_awaiter {
-public:
+    friend Awaiter;
     scope_awaiter() = default;
+
+public:
     scope_awaiter(const scope_awaiter&) = delete;
     scope_awaiter& operator=(const scope_awaiter&) = delete;
 

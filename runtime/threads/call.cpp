@@ -41,7 +41,7 @@ private:
     std::shared_ptr<remote_call> call_;
 };
 
-void remote_call::start(std::shared_ptr<remote_call> call, const loop_handle& to,
+void remote_call::start(const std::shared_ptr<remote_call>& call, const loop_handle& to,
                         const creation_site& where) {
     auto answer = std::make_unique<reply>(call, where);
     auto asked = std::make_unique<request>(call, where);

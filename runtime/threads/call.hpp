@@ -35,7 +35,7 @@ public:
     remote_call& operator=(const remote_call&) = delete;
 
     /// Queues the call. Its answer comes later, also if the other loop has ended.
-    static void start(std::shared_ptr<remote_call> call, const loop_handle& to,
+    static void start(const std::shared_ptr<remote_call>& call, const loop_handle& to,
                       const creation_site& where);
 
     /// The caller gives up. False if the other loop has taken the call up: its answer comes.
@@ -84,7 +84,7 @@ public:
     call_operation(loop_handle to, Function function, const creation_site& where)
         : awaiter("call"), to_(std::move(to)), function_(std::move(function)), where_(where) {}
 
-    call_operation(call_operation&& idle)
+    call_operation(call_operation&& idle) noexcept(std::is_nothrow_move_constructible_v<Function>)
         : awaiter(idle), to_(std::move(idle.to_)), function_(std::move(idle.function_)),
           where_(idle.where_) {}
 

@@ -201,7 +201,7 @@ TEST_CASE_FIXTURE(virtual_loop, "when_all: the first exception cancels the other
     REQUIRE(collected_warnings::all().size() == 1);
     const std::string said = collected_warnings::all()[0];
     CHECK(said.starts_with("a second failure, after the one that is thrown, "));
-    CHECK(said.find("fails_when_cancelled(const char *) (when_test.cpp:") != std::string::npos);
+    CHECK(said.find("fails_when_cancelled(const char") != std::string::npos);
     CHECK(said.ends_with(": second"));
 }
 

@@ -81,11 +81,12 @@ TEST_CASE("event: before its loop has used it, any thread may set it; afterwards
 TEST_CASE("awaiter: a wait that another thread ends stops the program and is named") {
     class foreign final : public awaiter {
     public:
-        foreign() noexcept : awaiter("lantern") {}
+        explicit foreign(foreign*& waiting) noexcept : awaiter("lantern"), waiting_(&waiting) {}
 
         [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
         void await_suspend(std::coroutine_handle<detail::task_promise<void>> waiting) noexcept {
+            *waiting_ = this;
             begin(waiting.promise());
         }
 
@@ -94,15 +95,18 @@ TEST_CASE("awaiter: a wait that another thread ends stops the program and is nam
         void interrupt() noexcept override { wake(); }
 
         void light() noexcept { wake(); }
+
+    private:
+        foreign** waiting_;
     };
 
     const child_outcome outcome = in_child_process([] {
         virtual_loop fixture;
         fixture.run([]() -> task<> {
-            foreign lamp;
-            auto waiter = [&]() -> task<> { co_await std::move(lamp); };
+            foreign* lamp = nullptr;
+            auto waiter = [&]() -> task<> { co_await foreign(lamp); };
             auto breaker = [&]() -> task<> {
-                on_another_thread([&] { lamp.light(); });
+                on_another_thread([&] { lamp->light(); });
                 co_return;
             };
             co_await when_all(waiter(), breaker());
