@@ -20,9 +20,9 @@ template <class Awaiter>
 class scope_awaiter {
     friend Awaiter;
     scope_awaiter() = default;
+    scope_awaiter(const scope_awaiter&) = delete;
 
 public:
-    scope_awaiter(const scope_awaiter&) = delete;
     scope_awaiter& operator=(const scope_awaiter&) = delete;
 
     /// A cancelled job does not begin this wait.

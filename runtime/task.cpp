@@ -13,9 +13,11 @@ void warn_of_unawaited(const promise_base& root) noexcept {
     if (std::uncaught_exceptions() > 0 || (running && running->cancelled()))
         return;
     try {
-        const std::source_location at = root.where.get();
-        warning(inspectable ? fmt::format("a task was made and never awaited: {}", describe(at))
-                            : std::string("a task was made and never awaited"));
+        if constexpr (inspectable)
+            warning(
+                fmt::format("a task was made and never awaited: {}", describe(root.where.get())));
+        else
+            warning("a task was made and never awaited");
     } catch (...) {
         warning("a task was made and never awaited");
     }
