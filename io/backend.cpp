@@ -141,11 +141,7 @@ void backend::on_unregistered(detail::descriptor& known) noexcept {
 }
 
 void backend::retry_closing() noexcept {
-    detail::descriptor* following = nullptr;
-    for (detail::descriptor* each = first_; each; each = following) {
-        following = each->next;
-        on_unregistered(*each);
-    }
+    for_each_descriptor([this](detail::descriptor& each) { on_unregistered(each); });
 }
 
 void backend::list_sockets(std::vector<leak>& to) const {

@@ -99,6 +99,16 @@ protected:
     /// Asks `unregister` again for all that are being closed and wait for nothing else.
     void retry_closing() noexcept;
 
+    /// Calls `visit(descriptor)` for each that is attached. It may be detached by that.
+    template <class Function>
+    void for_each_descriptor(Function visit) noexcept {
+        detail::descriptor* following = nullptr;
+        for (detail::descriptor* each = first_; each; each = following) {
+            following = each->next;
+            visit(*each);
+        }
+    }
+
     capabilities capabilities_;
 
 private:

@@ -10,8 +10,9 @@
 // told so at once, and waits for the poll.
 //
 // Invariants. An operation stays until its completion has been collected, cancelled or not. What
-// finds the queue full waits in the backlog; a cancel has a backlog of its own that goes first, so
-// that it gets through whatever else is going on.
+// finds the queue full waits in the backlog; cancels go before it, so that they get through
+// whatever else is going on. The kernel may miss a request that it is about to hand to one of its
+// workers, or back: whatever has not ended is cancelled again.
 #include "uring.hpp"
 
 #include "../../memory/fatal.hpp"
@@ -69,6 +70,7 @@ private:
     void request_poll(detail::descriptor& polled) noexcept;
     void request_wake() noexcept;
     bool request_backlog() noexcept;
+    void request_cancels() noexcept;
     void collect() noexcept;
     void complete(operation& op, int answer) noexcept;
     void complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
@@ -79,12 +81,14 @@ private:
     uring::multishots multishots_{ring_, requests_};
     uring::fixed_buffers buffers_{ring_};
     detail::operation_queue backlog_;  // operations without a request yet
-    detail::operation_queue unwanted_; // to be cancelled, without a request for that yet
+    detail::operation_queue unwanted_; // that the kernel has, and has been or is to be told to end
     int wake_handle_ = -1;             // an eventfd
     std::uint64_t wake_count_ = 0;     // what the kernel reads from it
     bool wake_requested_ = false;      // the kernel may write to wake_count_
     bool has_poll_ = true;             // since Linux 5.13; before, reads wait in the kernel
     bool unregister_pending_ = false;  // there was no room to ask the kernel to unregister a poll
+    bool cancel_again_ = false;        // there was no room to, or the kernel may have missed one
+    bool end_again_ = false;           // the same for multishots
 };
 
 bool uring_backend::open(const context_options& options, std::string& reason) {
@@ -171,8 +175,11 @@ void uring_backend::cancel(operation& op) noexcept {
     if (parked || backlog_.remove(op) || ring_.withdraw(uring::to_user_data(op))) {
         op.fail(detail::cancelled_code());
         retire(op);
-    } else if (!unwanted_.empty() || !requests_.prep_cancel(uring::to_user_data(op))) {
+    } else {
         unwanted_.push(op);
+        if (!cancel_again_)
+            cancel_again_ =
+                !requests_.prep_cancel(uring::to_user_data(op), uring::operation_cancel);
     }
 }
 
@@ -214,12 +221,14 @@ bool uring_backend::request_backlog() noexcept {
         retry_closing();
         ended = true;
     }
-    while (operation* const op = unwanted_.pop()) {
-        if (!requests_.prep_cancel(uring::to_user_data(*op))) {
-            unwanted_.push_front(*op);
-            return ended;
-        }
-    }
+    if (std::exchange(end_again_, false))
+        for_each_descriptor([this](const detail::descriptor& each) {
+            end_again_ = !multishots_.end_again(each) || end_again_;
+        });
+    if (std::exchange(cancel_again_, false))
+        request_cancels();
+    if (cancel_again_)
+        return ended;
     while (operation* const op = backlog_.pop()) {
         if (uring::multishots::concern(*op) &&
             uring::multishots::serve(*op)) { // it came while there was no room
@@ -233,12 +242,23 @@ bool uring_backend::request_backlog() noexcept {
     return ended;
 }
 
+/// Of all that is to end, whether that was asked for before or not.
+void uring_backend::request_cancels() noexcept {
+    detail::operation_queue unended = std::exchange(unwanted_, {});
+    while (operation* const op = unended.pop()) {
+        unwanted_.push(*op);
+        if (!cancel_again_)
+            cancel_again_ =
+                !requests_.prep_cancel(uring::to_user_data(*op), uring::operation_cancel);
+    }
+}
+
 void uring_backend::poll(time_point deadline) {
     multishots_.feed();
     if (request_backlog())
         deadline = time_point::min();
     request_wake();
-    const bool nothing_held_back = backlog_.empty() && unwanted_.empty() && wake_requested_;
+    const bool nothing_held_back = backlog_.empty() && !cancel_again_ && wake_requested_;
     if (deadline != time_point::min() && nothing_held_back && !ring_.completions_waiting()) {
         const bool limited = deadline != time_point::max();
         requests_.enter(1,
@@ -255,6 +275,10 @@ void uring_backend::collect() noexcept {
             return;
         if (whose == uring::wake_up)
             wake_requested_ = false;
+        else if (whose == uring::operation_cancel)
+            cancel_again_ = cancel_again_ || answer < 0;
+        else if (whose == uring::multishot_cancel)
+            end_again_ = end_again_ || answer < 0;
         else if (whose & uring::poll_mark)
             complete_poll(uring::from_user_data<detail::descriptor>(whose), answer, flags);
         else if (whose & uring::multishot_mark)
@@ -281,8 +305,7 @@ void uring_backend::complete_poll(detail::descriptor& polled, int answer, unsign
 }
 
 void uring_backend::complete(operation& op, int answer) noexcept {
-    if (!unwanted_.empty())
-        unwanted_.remove(op);
+    unwanted_.remove(op);
     auto& flags = op.target().backend_flags;
     if (answer == -EINTR || (answer == -EAGAIN && op.code() != opcode::try_read)) {
         const bool told = answer == -EAGAIN && uring::wait_flags(op) != 0;

@@ -166,8 +166,14 @@ bool multishots::arm(operation& op, multishot_state& state) noexcept {
 }
 
 bool multishots::disarm(detail::descriptor& of, multishot_state& state) noexcept {
-    state.ending = state.ending || requests_.prep_cancel(to_multishot_data(of));
+    state.ending = state.ending || requests_.prep_cancel(to_multishot_data(of), multishot_cancel);
     return state.ending;
+}
+
+bool multishots::end_again(const detail::descriptor& of) noexcept {
+    const multishot_state* const state = state_of(of);
+    return !state || !state->ending ||
+           requests_.prep_cancel(to_multishot_data(of), multishot_cancel);
 }
 
 void multishots::end(detail::descriptor& unwanted) noexcept {

@@ -61,6 +61,9 @@ public:
     /// it; `no_room` is set if it could not be asked to end that.
     [[nodiscard]] bool unregister(detail::descriptor& known, bool& no_room) noexcept;
 
+    /// Asks once more to end what was asked to end and has not. False if there was no room.
+    [[nodiscard]] bool end_again(const detail::descriptor& of) noexcept;
+
     /// Lends the kernel what the pools can spare.
     void feed() noexcept { groups_.feed(); }
 

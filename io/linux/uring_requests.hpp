@@ -20,6 +20,8 @@ namespace coracle::uring {
 
 inline constexpr std::uint64_t ignored = 0;
 inline constexpr std::uint64_t wake_up = 2;
+inline constexpr std::uint64_t operation_cancel = 8;
+inline constexpr std::uint64_t multishot_cancel = 16;
 
 // Bits that an address does not have.
 inline constexpr std::uint64_t poll_mark = 1;
@@ -92,8 +94,9 @@ public:
     /// To read what wakes the loop.
     [[nodiscard]] bool prep_wake_up(int handle, std::span<std::byte> into) noexcept;
 
-    /// To end what has this name.
-    [[nodiscard]] bool prep_cancel(std::uint64_t name) noexcept;
+    /// To end what has this name. `own_name` is for the answer, which is negative if the kernel has
+    /// not found it: while a request goes from one hand of the kernel to another, nobody does.
+    [[nodiscard]] bool prep_cancel(std::uint64_t name, std::uint64_t own_name = ignored) noexcept;
 
     /// Gives all to the kernel, and waits for completions, as ring::enter does. A failure stops the
     /// program: without the kernel nothing here can end.
