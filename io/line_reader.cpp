@@ -80,7 +80,8 @@ void line_reader::drop_skipped() noexcept {
     scanned_ = begin_;
 }
 
-/// Room to read into: behind what is there, after moving it to the front or in a larger buffer.
+/// The free part of the buffer, behind what is there: moves that to the front, or makes the buffer
+/// larger.
 void line_reader::make_room() {
     if (begin_ > 0) {
         std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),

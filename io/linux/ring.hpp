@@ -32,7 +32,7 @@ public:
     /// The size that was to be had, if it is smaller than what was wanted; else 0.
     [[nodiscard]] unsigned reduced_to() const noexcept { return reduced_to_; }
 
-    /// Room for a request, or null if the queue is full: submit then.
+    /// An SQE, or null if the queue is full: submit then.
     [[nodiscard]] io_uring_sqe* request() noexcept {
         io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
         if (sqe)
@@ -53,7 +53,7 @@ public:
     /// is over, and a kernel that first wants its completions collected are none.
     int enter(unsigned completions, std::chrono::nanoseconds limit) noexcept;
 
-    /// Calls `taken(user_data, answer, flags)` for each completion, then gives the room back.
+    /// Calls `taken(user_data, answer, flags)` for each completion, then frees its CQE.
     template <class Function>
     void collect(Function taken) {
         unsigned head = 0;
@@ -66,7 +66,7 @@ public:
         io_uring_cq_advance(&ring_, count);
     }
 
-    /// Room for so many buffers that the kernel is to know in advance. Returns 0 or a negative
+    /// Registers an empty table of so many buffers. Returns 0 or a negative
     /// error number.
     [[nodiscard]] int make_buffer_table(unsigned slots) noexcept;
 

@@ -11,8 +11,8 @@
 //
 // Invariants. An operation stays until its completion has been collected, cancelled or not. What
 // finds the queue full waits in the backlog; cancels go before it, so that they get through
-// whatever else is going on. The kernel may miss a request that it is about to hand to one of its
-// workers, or back: whatever has not ended is cancelled again.
+// whatever else is going on. No cancel finds a request while the kernel moves it between its poll
+// and a worker (ENOENT): so a cancelled operation is cancelled again until it has completed.
 #include "uring.hpp"
 
 #include "../../memory/fatal.hpp"
@@ -70,7 +70,8 @@ private:
     void request_poll(detail::descriptor& polled) noexcept;
     void request_wake() noexcept;
     bool request_backlog() noexcept;
-    void request_cancels() noexcept;
+    void request_cancel(operation& op) noexcept;
+    void repeat_cancels() noexcept;
     void collect() noexcept;
     void complete(operation& op, int answer) noexcept;
     void complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
@@ -80,15 +81,15 @@ private:
     uring::requests requests_{ring_};
     uring::multishots multishots_{ring_, requests_};
     uring::fixed_buffers buffers_{ring_};
-    detail::operation_queue backlog_;  // operations without a request yet
-    detail::operation_queue unwanted_; // that the kernel has, and has been or is to be told to end
-    int wake_handle_ = -1;             // an eventfd
-    std::uint64_t wake_count_ = 0;     // what the kernel reads from it
-    bool wake_requested_ = false;      // the kernel may write to wake_count_
-    bool has_poll_ = true;             // since Linux 5.13; before, reads wait in the kernel
-    bool unregister_pending_ = false;  // there was no room to ask the kernel to unregister a poll
-    bool cancel_again_ = false;        // there was no room to, or the kernel may have missed one
-    bool end_again_ = false;           // the same for multishots
+    detail::operation_queue backlog_;   // operations without a request yet
+    detail::operation_queue cancelled_; // operations that the kernel has and is to end
+    int wake_handle_ = -1;              // an eventfd
+    std::uint64_t wake_count_ = 0;      // what the kernel reads from it
+    bool wake_requested_ = false;       // the kernel may write to wake_count_
+    bool has_poll_ = true;              // since Linux 5.13; before, reads wait in the kernel
+    bool unregister_pending_ = false;   // the queue was full when a poll was to be unregistered
+    bool cancel_again_ = false;         // the queue was full, or a cancel has found nothing
+    bool end_again_ = false;            // the same for multishots
 };
 
 bool uring_backend::open(const context_options& options, std::string& reason) {
@@ -102,10 +103,9 @@ bool uring_backend::open(const context_options& options, std::string& reason) {
     if (!multishots_.open(reason))
         return false;
     if (ring_.reduced_to() != 0)
-        warning(
-            fmt::format("io_uring: the limit of locked memory (ulimit -l) leaves room for a ring "
-                        "of {} entries only",
-                        ring_.reduced_to()));
+        warning(fmt::format("io_uring: the limit of locked memory (ulimit -l) allows a ring "
+                            "of {} entries only",
+                            ring_.reduced_to()));
     return true;
 }
 
@@ -132,7 +132,8 @@ bool uring_backend::submit(operation& op) noexcept {
     return true;
 }
 
-/// Has the kernel do it, now or when there is room or, for a read, something to read.
+/// Has the kernel do it, now or when the queue is not full or, for a read, there is something to
+/// read.
 void uring_backend::submit_now(operation& op) noexcept {
     if (uring::is_read(op) && waits_for_poll(op))
         op.target().backend_flags[uring::read_parked] = true;
@@ -160,7 +161,7 @@ void uring_backend::request_poll(detail::descriptor& polled) noexcept {
     polled.backend_flags[uring::unreadable] = false; // until a read finds less than it asked for
 }
 
-/// False if there was no room.
+/// False if the queue was full.
 bool uring_backend::request(operation& op) noexcept {
     if (uring::multishots::concern(op) && multishots_.handles(op))
         return multishots_.park(op);
@@ -176,11 +177,21 @@ void uring_backend::cancel(operation& op) noexcept {
         op.fail(detail::cancelled_code());
         retire(op);
     } else {
-        unwanted_.push(op);
-        if (!cancel_again_)
-            cancel_again_ =
-                !requests_.prep_cancel(uring::to_user_data(op), uring::operation_cancel);
+        request_cancel(op);
     }
+}
+
+void uring_backend::request_cancel(operation& op) noexcept {
+    cancelled_.push(op);
+    if (!cancel_again_)
+        cancel_again_ = !requests_.prep_cancel(uring::to_user_data(op), uring::operation_cancel);
+}
+
+void uring_backend::repeat_cancels() noexcept {
+    cancel_again_ = false;
+    detail::operation_queue uncompleted = std::exchange(cancelled_, {});
+    while (operation* const op = uncompleted.pop())
+        request_cancel(*op);
 }
 
 /// As long as the kernel has a poll or a multishot of it the socket is there, whatever becomes of
@@ -213,7 +224,7 @@ void uring_backend::request_wake() noexcept {
             wake_handle_, std::as_writable_bytes(std::span(&wake_count_, 1)));
 }
 
-/// Asks again for what there was no room for. True if that has ended something: then there may be
+/// Asks again for what found the queue full. True if that has ended something: then there may be
 /// nothing to sleep for.
 bool uring_backend::request_backlog() noexcept {
     bool ended = false;
@@ -225,13 +236,13 @@ bool uring_backend::request_backlog() noexcept {
         for_each_descriptor([this](const detail::descriptor& each) {
             end_again_ = !multishots_.end_again(each) || end_again_;
         });
-    if (std::exchange(cancel_again_, false))
-        request_cancels();
+    if (cancel_again_)
+        repeat_cancels();
     if (cancel_again_)
         return ended;
     while (operation* const op = backlog_.pop()) {
         if (uring::multishots::concern(*op) &&
-            uring::multishots::serve(*op)) { // it came while there was no room
+            uring::multishots::serve(*op)) { // it came while the queue was full
             retire(*op);
             ended = true;
         } else if (!request(*op)) {
@@ -240,17 +251,6 @@ bool uring_backend::request_backlog() noexcept {
         }
     }
     return ended;
-}
-
-/// Of all that is to end, whether that was asked for before or not.
-void uring_backend::request_cancels() noexcept {
-    detail::operation_queue unended = std::exchange(unwanted_, {});
-    while (operation* const op = unended.pop()) {
-        unwanted_.push(*op);
-        if (!cancel_again_)
-            cancel_again_ =
-                !requests_.prep_cancel(uring::to_user_data(*op), uring::operation_cancel);
-    }
 }
 
 void uring_backend::poll(time_point deadline) {
@@ -305,7 +305,7 @@ void uring_backend::complete_poll(detail::descriptor& polled, int answer, unsign
 }
 
 void uring_backend::complete(operation& op, int answer) noexcept {
-    unwanted_.remove(op);
+    cancelled_.remove(op);
     auto& flags = op.target().backend_flags;
     if (answer == -EINTR || (answer == -EAGAIN && op.code() != opcode::try_read)) {
         const bool told = answer == -EAGAIN && uring::wait_flags(op) != 0;

@@ -177,13 +177,13 @@ bool multishots::end_again(const detail::descriptor& of) noexcept {
 }
 
 void multishots::end(detail::descriptor& unwanted) noexcept {
-    // Should there be no room to ask, it ends when it has brought too much, or with the socket.
+    // Should the queue be full, it ends when it has brought too much, or with the socket.
     multishot_state* const state = state_of(unwanted);
     if (state && state->armed)
         static_cast<void>(disarm(unwanted, *state));
 }
 
-bool multishots::unregister(detail::descriptor& known, bool& no_room) noexcept {
+bool multishots::unregister(detail::descriptor& known, bool& queue_full) noexcept {
     multishot_state* const state = state_of(known);
     if (!state)
         return true;
@@ -191,7 +191,7 @@ bool multishots::unregister(detail::descriptor& known, bool& no_room) noexcept {
     if (known.closing)
         drop_pending(known, *state);
     if (state->armed) {
-        no_room = !disarm(known, *state) || no_room;
+        queue_full = !disarm(known, *state) || queue_full;
         return false;
     }
     drop_pending(known, *state);

@@ -49,7 +49,7 @@ public:
     /// one, or has to wait until the one that is armed has ended.
     [[nodiscard]] bool handles(const operation& op) noexcept;
 
-    /// Has such an operation wait. False if there was no room for the request that it takes.
+    /// Has such an operation wait. False if the queue was full.
     [[nodiscard]] bool park(operation& op) noexcept;
 
     /// Has it not wait any more. False if it did not.
@@ -58,10 +58,10 @@ public:
     [[nodiscard]] verdict complete(detail::descriptor& of, int answer, unsigned flags) noexcept;
 
     /// The descriptor is about to be closed or given away. False while the kernel still knows of
-    /// it; `no_room` is set if it could not be asked to end that.
-    [[nodiscard]] bool unregister(detail::descriptor& known, bool& no_room) noexcept;
+    /// it; `queue_full` is set if it was too full to ask for that.
+    [[nodiscard]] bool unregister(detail::descriptor& known, bool& queue_full) noexcept;
 
-    /// Asks once more to end what was asked to end and has not. False if there was no room.
+    /// Asks once more to end what was asked to end and has not. False if the queue was full.
     [[nodiscard]] bool end_again(const detail::descriptor& of) noexcept;
 
     /// Lends the kernel what the pools can spare.

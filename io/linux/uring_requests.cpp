@@ -124,12 +124,12 @@ bool requests::prep_wake_up(int handle, std::span<std::byte> into) noexcept {
     return true;
 }
 
-bool requests::prep_cancel(std::uint64_t name, std::uint64_t own_name) noexcept {
+bool requests::prep_cancel(std::uint64_t name, std::uint64_t answer_name) noexcept {
     io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
     io_uring_prep_cancel64(sqe, name, 0);
-    io_uring_sqe_set_data64(sqe, own_name);
+    io_uring_sqe_set_data64(sqe, answer_name);
     return true;
 }
 

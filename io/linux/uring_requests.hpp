@@ -5,7 +5,7 @@
 // Invariants. The name is the address of what the completion belongs to, with a bit set unless that
 // is an operation; so an operation stays until its completion has been collected, and a descriptor
 // for as long as it has a poll or a multishot. Each function that asks returns false if there is
-// no room, even after the queue has been given to the kernel.
+// no SQE, even after the queue has been given to the kernel.
 #pragma once
 
 #include "../operation.hpp"
@@ -20,8 +20,8 @@ namespace coracle::uring {
 
 inline constexpr std::uint64_t ignored = 0;
 inline constexpr std::uint64_t wake_up = 2;
-inline constexpr std::uint64_t operation_cancel = 8;
-inline constexpr std::uint64_t multishot_cancel = 16;
+inline constexpr std::uint64_t operation_cancel = 8;  // the answer to a cancel of an operation
+inline constexpr std::uint64_t multishot_cancel = 16; // or of a multishot
 
 // Bits that an address does not have.
 inline constexpr std::uint64_t poll_mark = 1;
@@ -94,9 +94,10 @@ public:
     /// To read what wakes the loop.
     [[nodiscard]] bool prep_wake_up(int handle, std::span<std::byte> into) noexcept;
 
-    /// To end what has this name. `own_name` is for the answer, which is negative if the kernel has
-    /// not found it: while a request goes from one hand of the kernel to another, nobody does.
-    [[nodiscard]] bool prep_cancel(std::uint64_t name, std::uint64_t own_name = ignored) noexcept;
+    /// To end what has this name. The answer comes back as `answer_name`: negative if the kernel
+    /// has not found it, which may still go on.
+    [[nodiscard]] bool prep_cancel(std::uint64_t name,
+                                   std::uint64_t answer_name = ignored) noexcept;
 
     /// Gives all to the kernel, and waits for completions, as ring::enter does. A failure stops the
     /// program: without the kernel nothing here can end.
