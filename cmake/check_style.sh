@@ -51,6 +51,9 @@ platform_headers='sys/|arpa/|linux/|netinet/|fcntl|liburing|poll|pthread|unistd|
         rule 'Conditions on the system outside the folders of the platforms and memory/page_*'
     files $library examples tests benchmarks | matching "$ring_fields" |
         rule 'Fields of io_uring, which differ by the version of liburing: call its functions'
+    files $library | grep -vx memory/thread_end_posix.cpp | matching '\<thread_local\>' |
+        grep -v '[:/ ]//' | grep -v 'constinit thread_local' |
+        rule 'thread_locals with a destructor, which mingw runs in freed memory: see memory/thread_end.hpp'
     files tests | matching 'this_thread::sleep|usleep *\(|nanosleep *\(' |
         rule 'Tests that sleep'
     find . -name '*.md' -not -path './build/*' | while read -r page; do

@@ -63,6 +63,9 @@ public:
 
     [[nodiscard]] ready_queue& ready() noexcept { return ready_; }
 
+    /// See failed_job.
+    [[nodiscard]] detail::failure_record& last_failure() noexcept { return last_failure_; }
+
     /// Refuses what is posted from now on, and adds what will not be run any more.
     void end_posting(std::vector<leak>& to);
 
@@ -98,6 +101,7 @@ private:
     coracle::timer_wheel timers_;
     job* main_ = nullptr; // the root of all jobs, while `run` runs it
     bool deadlock_broken_ = false;
+    detail::failure_record last_failure_;
     std::shared_ptr<detail::remote_queue> remote_queue_;
     std::weak_ptr<detail::remote_queue> handles_; // to the same, shared by the handles only
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "failed_job.hpp"
 
+#include "../loop.hpp"
+#include "../thread_state.hpp"
 #include "describe.hpp"
 #include "warning.hpp"
 #include <fmt/format.h>
@@ -10,13 +12,18 @@ namespace coracle {
 
 namespace {
 
-thread_local std::exception_ptr last_failure;
-constinit thread_local detail::failure_site last_site;
+/// What is known of `failure`; null if it is not the last one that was thrown here.
+const detail::failure_record* record_of(const std::exception_ptr& failure) noexcept {
+    loop* const here = detail::this_thread.loop;
+    return here && failure && here->last_failure().failure == failure ? &here->last_failure()
+                                                                      : nullptr;
+}
 
 } // namespace
 
 std::string failed_job(const std::exception_ptr& failure) {
-    return failure && failure == last_failure ? to_string(last_site) : std::string();
+    const detail::failure_record* const known = record_of(failure);
+    return known ? to_string(known->site) : std::string();
 }
 
 std::string detail::to_string(const failure_site& site) {
@@ -30,17 +37,13 @@ std::string detail::to_string(const failure_site& site) {
 
 detail::failure_site detail::site_of(const std::exception_ptr& failure,
                                      const failure_site& otherwise) noexcept {
-    return failure == last_failure ? last_site : otherwise;
+    const failure_record* const known = record_of(failure);
+    return known ? known->site : otherwise;
 }
 
 void detail::remember_failure(const std::exception_ptr& failure,
                               const failure_site& site) noexcept {
-    last_failure = failure;
-    last_site = site;
-}
-
-void detail::forget_failure() noexcept {
-    last_failure = nullptr;
+    this_thread.loop->last_failure() = {failure, site};
 }
 
 void detail::warn_of_failure(std::string_view what, const failure_site& site,
@@ -68,9 +71,9 @@ void detail::lost_failures::add(const std::exception_ptr& lost, const failure_si
 }
 
 void detail::warn_of_end(const std::exception_ptr& failure) noexcept {
-    if (failure && failure == last_failure)
-        warn_of_failure("run ends because a job failed", last_site, failure);
-    forget_failure();
+    if (const failure_record* const known = record_of(failure))
+        warn_of_failure("run ends because a job failed", known->site, failure);
+    this_thread.loop->last_failure() = {};
 }
 
 } // namespace coracle

@@ -14,7 +14,7 @@ namespace coracle {
 
 /// The job that `failure` came from, as "session, in task<> echo(tcp_stream) (echo.cpp:12)": its
 /// name, and where its root function awaited last. Empty if no job below this one has failed with
-/// it. Only the last failure that was thrown on this thread is known.
+/// it. Only the last failure that was thrown on this thread's loop is known.
 ///
 ///     catch (const std::exception& error) { log(failed_job(), error.what()); }
 [[nodiscard]] std::string failed_job(const std::exception_ptr& failure = std::current_exception());
@@ -27,6 +27,13 @@ struct failure_site {
     std::source_location where;
 };
 
+/// The last failure that a scope of a loop has thrown. The loop keeps it: a thread_local would have
+/// to be destroyed as its thread ends, which mingw's GCC does too late.
+struct failure_record {
+    std::exception_ptr failure;
+    failure_site site;
+};
+
 [[nodiscard]] std::string to_string(const failure_site& site);
 
 /// The site of the last failure that was thrown, if `failure` is that one; else `otherwise`.
@@ -35,8 +42,6 @@ struct failure_site {
 
 /// A scope is about to throw `failure`.
 void remember_failure(const std::exception_ptr& failure, const failure_site& site) noexcept;
-
-void forget_failure() noexcept;
 
 /// Says "`what`, session, in task<> ... : `failure`" as a warning.
 void warn_of_failure(std::string_view what, const failure_site& site,
@@ -59,7 +64,7 @@ private:
     std::size_t count_ = 0;
 };
 
-/// Warns that `failure` ends `run`, if a job below has thrown it.
+/// Warns that `failure` ends `run`, if a job below has thrown it, and forgets it.
 void warn_of_end(const std::exception_ptr& failure) noexcept;
 
 } // namespace detail
