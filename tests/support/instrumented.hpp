@@ -13,12 +13,14 @@ namespace coracle::test {
 #if __has_feature(address_sanitizer)
 #define CORACLE_TEST_UNDER "the address sanitizer watches"
 #elif __has_feature(thread_sanitizer)
+#define CORACLE_TEST_DELAYS_SIGNALS
 #define CORACLE_TEST_UNDER "the thread sanitizer watches"
 #endif
 #endif
 #if !defined(CORACLE_TEST_UNDER) && defined(__SANITIZE_ADDRESS__)
 #define CORACLE_TEST_UNDER "the address sanitizer watches"
 #elif !defined(CORACLE_TEST_UNDER) && defined(__SANITIZE_THREAD__)
+#define CORACLE_TEST_DELAYS_SIGNALS
 #define CORACLE_TEST_UNDER "the thread sanitizer watches"
 #elif !defined(CORACLE_TEST_UNDER) && defined(CORACLE_VALGRIND)
 #define CORACLE_TEST_UNDER "this build is for valgrind"
@@ -37,6 +39,14 @@ inline constexpr const char* why_instrumented = "";
 inline constexpr bool checks_types = true;
 #else
 inline constexpr bool checks_types = false;
+#endif
+
+/// Whether the thread sanitizer watches. It keeps a signal until the thread calls a function that
+/// it intercepts; a ring is entered without one, so a signal just before a wait is not seen.
+#ifdef CORACLE_TEST_DELAYS_SIGNALS
+inline constexpr bool delays_signals = true;
+#else
+inline constexpr bool delays_signals = false;
 #endif
 
 /// Whether this program is built for valgrind, which keeps descriptors for itself.
