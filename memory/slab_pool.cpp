@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Everything the fast path steps out to: leak and letting go of pools, mapping and carving
-// chunks, frees from elsewhere, trimming and the frames that no pool takes. The invariants are at
-// the head of slab_pool.hpp. Nothing here needs initialisation or destruction of a static, so
-// frames may come and go before main and after it.
+// The slow paths: acquiring and releasing pools, mapping and carving chunks, frees by other
+// threads, trimming, and the frames that are not pooled. The invariants are at the head of
+// slab_pool.hpp. No static here is initialised or destroyed at run time, so frames may come and go
+// before main and after it.
 
 #include "slab_pool.hpp"
 
@@ -21,12 +21,12 @@ constinit thread_local slab_pool* current_pool = &no_pool;
 
 namespace {
 
-/// A page fault costs more than carving what it brings, so that is how much is carved at once;
-/// carving more would make memory resident that may never be used.
+/// How much is carved at once: a page, since a page fault costs more than carving its blocks.
+/// More would make memory resident that may never be used.
 constexpr std::size_t carve_bytes = 4096;
 
-/// How far apart blocks lie: large ones an odd number of cache lines, so that what is touched of
-/// each, its beginning, does not fall into the same few sets of the cache.
+/// How far apart blocks lie: large ones an odd number of cache lines, so that their beginnings,
+/// which are what is touched most, do not share the same few sets of the cache.
 constexpr std::size_t stride_of(std::size_t size_class) noexcept {
     const std::size_t bytes = block_bytes_of(size_class);
     return bytes < 1024 ? bytes : bytes | smallest_block_bytes;
@@ -92,9 +92,9 @@ slab_pool* hold_any_pool() {
     return make_pool();
 }
 
-/// The last that an ending thread does with its pool. It asks no thread_local which one that is,
-/// since those may have on_unregistered it by then.
-void let_go_of(void* held) noexcept {
+/// The last that an ending thread does with its pool, which is passed in because the thread's
+/// thread_locals may be destroyed by then.
+void release_at_thread_end(void* held) noexcept {
     auto* pool = static_cast<slab_pool*>(held);
     current_pool = &no_pool;
     thread_is_ending = true;
@@ -106,7 +106,7 @@ void let_go_of(void* held) noexcept {
 void hold_until_thread_ends() {
     slab_pool* pool = hold_any_pool();
     try {
-        at_thread_end(let_go_of, pool);
+        at_thread_end(release_at_thread_end, pool);
     } catch (...) {
         pool->release();
         throw;
@@ -119,8 +119,8 @@ void* allocate_from(slab_pool* pool, std::size_t size_class) {
     return pool->take(size_class);
 }
 
-/// Frames for a destructor of a thread_local, or of a static, that runs after the thread let go
-/// of its pool: a pool is held just for the one call. The free will come from elsewhere.
+/// Frames for a destructor of a thread_local, or of a static, that runs after the thread has
+/// released its pool: a pool is held for this one call. Its free will be a remote one.
 void* allocate_while_ending(std::size_t size_class) {
     struct held_pool {
         slab_pool* pool = hold_any_pool();

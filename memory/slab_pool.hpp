@@ -12,14 +12,14 @@
 // - Only the thread that holds a pool touches its free lists, chunks and counters. Every other
 //   thread may do two things: push a block onto the return list, and read the counters.
 // - A block freed by another thread goes onto the return list of the chunk's pool, a stack that
-//   many push and only the holder takes, always whole; so no ABA. The holder takes it
-//   when a free list is empty, before it asks for more memory.
-// - Pools are never destroyed. A thread that ends lets go of its pool, and the next thread that
-//   needs one adopts it with all its chunks. A late free therefore always finds a valid owner, and
-//   what it returned is found by the adopter.
+//   many threads push to and only the holder takes from, always the whole, so there is no ABA. The
+//   holder takes it when a free list is empty, before it maps more memory.
+// - Pools are never destroyed. A thread that ends releases its pool, and the next thread that needs
+//   one acquires it with all its chunks. A late free therefore always finds a valid pool, and the
+//   block is reused by the thread that acquires it.
 // - `current_pool` is never null. A thread that holds no pool (not yet, or no longer) points to
 //   `no_pool`, whose lists are empty and which owns no chunk: both fast paths fall through to the
-//   slow ones without a test of their own.
+//   slow ones without a check of its own.
 // - Counters only grow, and each thread counts what it did itself: a frame that one thread
 //   allocates and another frees is counted in two pools, and the sum over the pools is right.
 // - Debug and release agree on the layout, and every allocation clears the mark of a double free,
@@ -116,7 +116,7 @@ public:
     /// Becomes the holder, unless another thread is. What earlier holders did is then visible.
     bool try_acquire() noexcept;
 
-    /// Lets the next thread adopt this pool.
+    /// Lets another thread acquire this pool.
     void release() noexcept;
 
     slab_pool* next_pool = nullptr; // in the list of all pools; fixed once the pool is in it
@@ -145,7 +145,7 @@ private:
 extern constinit slab_pool no_pool;
 
 // Initial-exec, because a call to find the variable would cost more than the rest of the fast path
-// when the library is shared. It is 8 bytes, which a library loaded late finds room for.
+// when the library is shared. It is 8 bytes, which fit into the static TLS left for dlopen.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local slab_pool* current_pool;
 
 void* allocate_slowly(std::size_t size_class);

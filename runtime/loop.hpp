@@ -69,8 +69,8 @@ public:
     /// Refuses what is posted from now on, and adds what will not be run any more.
     void end_posting(std::vector<leak>& to);
 
-    /// A job has called the kernel and goes on at once: an iteration has room for a number of
-    /// these.
+    /// A job has called the kernel and goes on at once. An iteration allows a limited number of
+    /// such calls before it polls again.
     void note_call() noexcept { ++calls_; }
 
 private:

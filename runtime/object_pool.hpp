@@ -51,8 +51,7 @@ namespace detail {
 /// order. A slot is free, or taken for an object that is being made or ended, or has one.
 class object_slots final : leak_source {
 public:
-    object_slots(std::size_t most, const creation_site& where) noexcept
-        : max_(most), where_(where) {}
+    object_slots(std::size_t max, const creation_site& where) noexcept : max_(max), where_(where) {}
 
     ~object_slots();
 
@@ -89,7 +88,7 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return taken_.count(); }
 
-    [[nodiscard]] std::size_t most() const noexcept { return max_; }
+    [[nodiscard]] std::size_t max_size() const noexcept { return max_; }
 
 private:
     struct slot {
@@ -153,10 +152,10 @@ class object_pool {
 public:
     class iterator;
 
-    /// A pool for at most `most` objects at a time.
-    explicit object_pool(std::size_t most = detail::object_slots::none,
+    /// A pool for at most `max` objects at a time.
+    explicit object_pool(std::size_t max = detail::object_slots::none,
                          creation_site where = {}) noexcept
-        : slots_(most, where) {}
+        : slots_(max, where) {}
 
     object_pool(const object_pool&) = delete;
     object_pool& operator=(const object_pool&) = delete;
@@ -178,10 +177,10 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
-    [[nodiscard]] bool full() const noexcept { return size() >= slots_.most(); }
+    [[nodiscard]] bool full() const noexcept { return size() >= slots_.max_size(); }
 
     /// How many objects there may be at a time.
-    [[nodiscard]] std::size_t max_size() const noexcept { return slots_.most(); }
+    [[nodiscard]] std::size_t max_size() const noexcept { return slots_.max_size(); }
 
     /// The objects in the order in which they were made. Objects may be made meanwhile and others
     /// ended, but not the one that the iterator stands on.

@@ -43,7 +43,7 @@ struct thread_state {
 };
 
 // Initial-exec, because a call to find the variable would cost more than reading it when the
-// library is shared. A library that is loaded late finds room for so little.
+// library is shared. It is small enough for the static TLS that is left for dlopen.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local thread_state this_thread;
 
 /// Stops the program with `message`, or after a fork with what holds then: there is no loop here.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The wheel's bookkeeping. `occupied_` and `levels_used_` make finding the first timer two bit
-// scans; a level below another holds only earlier deadlines, so the lowest is always the next.
+// `occupied_` and `levels_used_` make finding the first timer two bit scans: a level below another
+// holds only earlier deadlines, so the lowest occupied one is always the next.
 #include "timer_wheel.hpp"
 
 #include <algorithm>

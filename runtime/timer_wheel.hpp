@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// timers: a hierarchical wheel of intrusive timers, exact to the nanosecond.
+// timer_wheel: a hierarchical wheel of intrusive timers, exact to the nanosecond.
 //
 // A timer lives in the level given by the highest group of six bits in which its deadline differs
 // from the wheel's time, and in the slot given by those bits. So adding and removing cost the same

@@ -79,12 +79,12 @@ void epoll_backend::poll(time_point deadline) {
 }
 
 int epoll_backend::wait(time_point deadline) noexcept {
-    constexpr auto most = static_cast<int>(max_events);
+    constexpr auto max = static_cast<int>(max_events);
     int count = 0;
     if (deadline == time_point::min())
-        count = ::epoll_wait(epoll_.get(), events_.data(), most, 0);
+        count = ::epoll_wait(epoll_.get(), events_.data(), max, 0);
     else if (deadline == time_point::max())
-        count = ::epoll_wait(epoll_.get(), events_.data(), most, -1);
+        count = ::epoll_wait(epoll_.get(), events_.data(), max, -1);
     else
         count = wait_until(deadline);
     if (count < 0 && errno != EINTR)
@@ -93,18 +93,18 @@ int epoll_backend::wait(time_point deadline) noexcept {
 }
 
 int epoll_backend::wait_until(time_point deadline) noexcept {
-    constexpr auto most = static_cast<int>(max_events);
+    constexpr auto max = static_cast<int>(max_events);
     const std::chrono::nanoseconds left = std::max(deadline - now(), std::chrono::nanoseconds(0));
     if (has_pwait2_) {
         const timespec limit = detail::to_timespec(left);
-        const int count = ::epoll_pwait2(epoll_.get(), events_.data(), most, &limit, nullptr);
+        const int count = ::epoll_pwait2(epoll_.get(), events_.data(), max, &limit, nullptr);
         if (count >= 0 || errno != ENOSYS)
             return count;
         has_pwait2_ = false;
     }
     const auto left_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
     const auto limit_ms = static_cast<int>(std::min<std::int64_t>(left_ms, 1'000'000'000));
-    return ::epoll_wait(epoll_.get(), events_.data(), most, limit_ms);
+    return ::epoll_wait(epoll_.get(), events_.data(), max, limit_ms);
 }
 
 void epoll_backend::handle(const epoll_event& event) noexcept {

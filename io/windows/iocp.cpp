@@ -3,9 +3,9 @@
 // iocp: completions. An operation is started at once, and its packet comes to a port that the loop
 // sleeps on; what succeeds without waiting makes no packet.
 //
-// Invariants. The OVERLAPPED lives in the operation. Once a call has said that a packet will come,
-// both stay until it has, whether the operation was cancelled or not: nothing here retires an
-// operation but its packet. A socket is closed only after its last packet.
+// Invariants. The OVERLAPPED lives in the operation. Once a call has returned ERROR_IO_PENDING,
+// both stay until the packet has come, also after CancelIoEx: only its packet retires an operation.
+// A socket is closed after its last packet.
 //
 // A socket belongs to a port for as long as it lives, unless Windows (8.1 and newer) is asked to
 // take it away, as is done when a socket is released or outlives its loop.
@@ -22,7 +22,7 @@ namespace coracle {
 
 namespace {
 
-/// What a port gives back, in the operation's room.
+/// What a port gives back; it lives in the operation's storage.
 struct packet : OVERLAPPED {
     operation* of;
 };
@@ -30,12 +30,12 @@ struct packet : OVERLAPPED {
 static_assert(sizeof(packet) <= sizeof(detail::operation_storage) &&
               alignof(packet) <= alignof(detail::operation_storage));
 
-constexpr DWORD address_room = sizeof(sockaddr_in6) + 16; // as AcceptEx wants it
+constexpr DWORD address_bytes = sizeof(sockaddr_in6) + 16; // AcceptEx demands 16 more
 
-/// What an accept leaves behind, in its own room.
+/// What an AcceptEx writes to, in the operation's accept_storage.
 struct accept_answer {
     SOCKET accepted;
-    std::array<std::byte, std::size_t{2} * address_room> addresses;
+    std::array<std::byte, std::size_t{2} * address_bytes> addresses;
 };
 
 static_assert(sizeof(accept_answer) <= sizeof(detail::accept_storage) &&
@@ -193,12 +193,12 @@ bool iocp_backend::unregister(detail::descriptor& known) noexcept {
 }
 
 bool iocp_backend::submit(operation& started) noexcept {
-    return associate(started) && give(started);
+    return associate(started) && start(started);
 }
 
-/// Starts an operation, and starts it again as long as a part of it is done at once. False if it is
-/// complete already.
-bool iocp_backend::give(operation& started) noexcept {
+/// Starts an operation, and again for what is left as long as parts of it complete at once. False
+/// if it is complete.
+bool iocp_backend::start(operation& started) noexcept {
     for (;;) {
         const outcome answer = begin(started);
         if (answer.error == ERROR_IO_PENDING)
@@ -213,14 +213,14 @@ bool iocp_backend::settle(operation& answered, outcome answer) noexcept {
         answer = end_accept(static_cast<accept_operation&>(answered), answer);
     else if (answered.code() == opcode::connect)
         answer = end_connect(static_cast<connect_operation&>(answered), answer);
-    // Elsewhere the end of a direction ends what is under way in it too.
+    // As on the other systems, a shutdown ends the operation that is pending in that direction.
     if (answer.error == ERROR_OPERATION_ABORTED && !answered.interrupted())
         answer.error = WSAESHUTDOWN;
     if (answer.error == WSAESHUTDOWN && answered.inbound())
         answer = {ERROR_SUCCESS, 0};
     if (answer.error == ERROR_SUCCESS)
         return answered.advance(answer.count);
-    // How much of a write has gone out by then, Windows does not promise to tell.
+    // Windows does not promise to tell how much of a cancelled write has gone out.
     if (is_write(answered) && answered.interrupted())
         answered.target().write_cut_short = true;
     const bool cancelled = answer.error == ERROR_OPERATION_ABORTED && answered.interrupted();
@@ -228,8 +228,8 @@ bool iocp_backend::settle(operation& answered, outcome answer) noexcept {
     return true;
 }
 
-/// What a call has said that would start an operation.
-iocp_backend::outcome iocp_backend::judge(bool done, DWORD count) const noexcept {
+/// What the call that started an operation has returned.
+iocp_backend::outcome iocp_backend::outcome_of(bool done, DWORD count) const noexcept {
     if (!done)
         return {::GetLastError(), 0};
     if (!answers_at_once_)
@@ -238,37 +238,37 @@ iocp_backend::outcome iocp_backend::judge(bool done, DWORD count) const noexcept
 }
 
 iocp_backend::outcome iocp_backend::begin(operation& started) noexcept {
-    auto* const room = new (started.storage.bytes.data()) packet{};
-    room->of = &started;
+    auto* const overlapped = new (started.storage.bytes.data()) packet{};
+    overlapped->of = &started;
     DWORD count = 0;
     DWORD flags = 0;
     switch (started.code()) {
     case opcode::accept:
-        return begin_accept(static_cast<accept_operation&>(started), *room);
+        return begin_accept(static_cast<accept_operation&>(started), *overlapped);
     case opcode::connect:
-        return begin_connect(static_cast<connect_operation&>(started), *room);
+        return begin_connect(static_cast<connect_operation&>(started), *overlapped);
     case opcode::wait_readable: // of no bytes
     case opcode::read:
     case opcode::try_read: // waits as well, but there is something
     case opcode::read_vector: {
         native_buffers into = native_buffers::of(started);
         const int answer = ::WSARecv(socket_of(started), into.parts.data(), into.count, &count,
-                                     &flags, room, nullptr);
-        return judge(answer == 0, count);
+                                     &flags, overlapped, nullptr);
+        return outcome_of(answer == 0, count);
     }
     case opcode::write:
     case opcode::write_vector: {
         native_buffers from = native_buffers::of(started);
-        const int answer =
-            ::WSASend(socket_of(started), from.parts.data(), from.count, &count, 0, room, nullptr);
-        return judge(answer == 0, count);
+        const int answer = ::WSASend(socket_of(started), from.parts.data(), from.count, &count, 0,
+                                     overlapped, nullptr);
+        return outcome_of(answer == 0, count);
     }
     }
     return {ERROR_NOT_SUPPORTED, 0};
 }
 
 iocp_backend::outcome iocp_backend::begin_accept(accept_operation& started,
-                                                 OVERLAPPED& room) noexcept {
+                                                 OVERLAPPED& overlapped) noexcept {
     auto* const answer = new (started.answer.bytes.data()) accept_answer{};
     answer->accepted =
         windows::open_stream(domain_of(socket_of(started)), flags_of_accepted_sockets());
@@ -276,8 +276,8 @@ iocp_backend::outcome iocp_backend::begin_accept(accept_operation& started,
         return {::GetLastError(), 0};
     DWORD count = 0;
     const bool done = accept_(socket_of(started), answer->accepted, answer->addresses.data(), 0,
-                              address_room, address_room, &count, &room);
-    return judge(done, count);
+                              address_bytes, address_bytes, &count, &overlapped);
+    return outcome_of(done, count);
 }
 
 /// Gives the accepted socket, or closes it.
@@ -294,7 +294,7 @@ iocp_backend::outcome iocp_backend::end_accept(accept_operation& over, outcome a
 }
 
 iocp_backend::outcome iocp_backend::begin_connect(connect_operation& started,
-                                                  OVERLAPPED& room) noexcept {
+                                                  OVERLAPPED& overlapped) noexcept {
     const SOCKET handle = socket_of(started);
     const DWORD failure = bind_anywhere(handle, started.peer().kind());
     if (failure != ERROR_SUCCESS)
@@ -302,8 +302,8 @@ iocp_backend::outcome iocp_backend::begin_connect(connect_operation& started,
     const int size = windows::to_native(started.peer(), started.scratch.data());
     DWORD count = 0;
     const bool done = connect_(handle, reinterpret_cast<const sockaddr*>(started.scratch.data()),
-                               size, nullptr, 0, &count, &room);
-    return judge(done, count);
+                               size, nullptr, 0, &count, &overlapped);
+    return outcome_of(done, count);
 }
 
 iocp_backend::outcome iocp_backend::end_connect(connect_operation& over, outcome answer) noexcept {
@@ -314,9 +314,9 @@ iocp_backend::outcome iocp_backend::end_connect(connect_operation& over, outcome
 }
 
 void iocp_backend::cancel(operation& unwanted) noexcept {
-    // If there is nothing to cancel any more, the packet is on its way.
-    auto* const room = std::launder(reinterpret_cast<packet*>(unwanted.storage.bytes.data()));
-    ::CancelIoEx(handle_of(unwanted.target()), room);
+    // It fails with ERROR_NOT_FOUND if the packet is on its way already.
+    auto* const overlapped = std::launder(reinterpret_cast<packet*>(unwanted.storage.bytes.data()));
+    ::CancelIoEx(handle_of(unwanted.target()), overlapped);
 }
 
 void iocp_backend::on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept {
@@ -346,21 +346,21 @@ void iocp_backend::poll(time_point deadline) {
         const OVERLAPPED_ENTRY& each = packets_[i];
         if (each.lpCompletionKey == key_of_operations) {
             auto& came = *static_cast<packet*>(each.lpOverlapped);
-            take(*came.of, came);
+            complete(*came.of, came);
         } else if (each.lpCompletionKey != key_of_wake_up) {
             take_packet(each.lpCompletionKey);
         }
     }
 }
 
-void iocp_backend::take(operation& answered, OVERLAPPED& room) noexcept {
+void iocp_backend::complete(operation& answered, OVERLAPPED& overlapped) noexcept {
     outcome answer;
     DWORD count = 0;
     DWORD flags = 0;
-    if (!::WSAGetOverlappedResult(socket_of(answered), &room, &count, FALSE, &flags))
+    if (!::WSAGetOverlappedResult(socket_of(answered), &overlapped, &count, FALSE, &flags))
         answer.error = ::GetLastError();
     answer.count = static_cast<std::int64_t>(count);
-    if (settle(answered, answer) || !give(answered))
+    if (settle(answered, answer) || !start(answered))
         retire(answered);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The IOCP backend: see iocp.cpp. Private. What works on top of a completion port
-// derives from it.
+// The IOCP backend: see iocp.cpp. Private. RIO derives from it.
 #pragma once
 
 #include "../backend.hpp"
@@ -55,7 +54,7 @@ protected:
         std::int64_t count = 0;
     };
 
-    /// Makes of an operation what the kernel has said of it. False if there is more to do.
+    /// Applies the kernel's answer to an operation. False if there is more to do.
     [[nodiscard]] static bool settle(operation& answered, outcome answer) noexcept;
 
     static constexpr ULONG_PTR key_of_operations = 0;
@@ -67,14 +66,15 @@ private:
 
     [[nodiscard]] bool round_trip(std::string& reason) noexcept;
     [[nodiscard]] bool find_functions(std::string& reason) noexcept;
-    [[nodiscard]] bool give(operation& started) noexcept;
+    [[nodiscard]] bool start(operation& started) noexcept;
     [[nodiscard]] outcome begin(operation& started) noexcept;
-    [[nodiscard]] outcome begin_accept(accept_operation& started, OVERLAPPED& room) noexcept;
-    [[nodiscard]] outcome begin_connect(connect_operation& started, OVERLAPPED& room) noexcept;
-    [[nodiscard]] outcome judge(bool done, DWORD count) const noexcept;
+    [[nodiscard]] outcome begin_accept(accept_operation& started, OVERLAPPED& overlapped) noexcept;
+    [[nodiscard]] outcome begin_connect(connect_operation& started,
+                                        OVERLAPPED& overlapped) noexcept;
+    [[nodiscard]] outcome outcome_of(bool done, DWORD count) const noexcept;
     [[nodiscard]] static outcome end_accept(accept_operation& over, outcome answer) noexcept;
     [[nodiscard]] static outcome end_connect(connect_operation& over, outcome answer) noexcept;
-    void take(operation& answered, OVERLAPPED& room) noexcept;
+    void complete(operation& answered, OVERLAPPED& overlapped) noexcept;
 
     HANDLE port_ = nullptr;
     bool answers_at_once_ = false; // what succeeds at once makes no packet

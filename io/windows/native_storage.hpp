@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// operation_storage: the room in an operation for what its kernel writes to while it has it. None
-// where a kernel wants none; on Windows it is an OVERLAPPED, which must stay until its packet has
-// come, and so has to live as long as the operation.
+// operation_storage: the part of an operation that the kernel writes to. Empty where a kernel needs
+// none; on Windows an OVERLAPPED, which must stay until its packet has come, and so lives in the
+// operation.
 //
-// Their size is the only thing about a platform that operations know.
+// These sizes are all that operations know of a platform.
 #pragma once
 
 #include <array>

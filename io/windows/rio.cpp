@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// rio: registered I/O for the bytes of streams, on top of a completion port for all else. A socket
-// has a request queue from its first read or write on, with one request in each direction at most;
-// what comes of them stands in one completion queue, read without a system call, that announces
-// itself by a packet to the port when the loop sleeps. Announcing is one-shot.
+// rio: registered I/O for reads and writes, and a completion port for everything else. A socket has
+// a request queue from its first read or write on, with at most one request in each direction.
+// Their completions go to one completion queue, which is read without a system call. Before the
+// loop sleeps it is armed with RIONotify, which sends one packet to the port.
 //
-// Invariants. Windows offers no way to cancel one request, so a kernel must never be given memory
-// of a user: it would have to wait for a peer before a cancelled operation could end. Bytes go
-// through buffers of registered pools that the backend owns. So an operation that is cancelled
-// retires at once, while its room stays until the completion has come: of a read the bytes are kept
-// for the next one, of a write they still go out, and the stream says that it was cut short. A room
-// is given back, and a queue goes, only after the last completion.
+// Invariants. Windows cannot cancel a single request, so the kernel is never given the memory of a
+// user: a cancelled read would have to wait for its peer. Bytes are copied through registered
+// buffers that the backend owns. A cancelled operation retires at once, and its buffer stays until
+// the completion has come: the bytes of a read are kept for the next read; those of a write still
+// go out, and the stream says that the write was cut short. A buffer is given back, and a queue
+// destroyed, only after the last completion.
 //
-// Nothing is deferred to be committed together, as there is nothing to go with it in a queue.
+// RIO_MSG_DEFER is not used: with one request in a queue there is nothing to commit together.
 //
-// A socket that was not opened for this, and an operation for which there is no room, go by the
-// completion port. So does a socket that had a queue and has come to another loop.
+// A socket that was not opened with WSA_FLAG_REGISTERED_IO, and an operation for which no
+// registered buffer can be had, go by the completion port. So does a socket that had a queue and
+// has come to another loop.
 #include "rio.hpp"
 
 #include "../../memory/fatal.hpp"
@@ -41,8 +42,8 @@ struct rio::stream_queue {
     }
 
     rio::request_queue handle = nullptr;
-    bool on_unregistered = false; // by its descriptor
-    bool closing = false;         // likewise, as that one was closed
+    bool unregistered = false; // its descriptor is gone, or in another loop
+    bool closing = false;      // likewise, because the descriptor was closed
 
     operation* reading = nullptr; // it waits for what is received
     rio::registered_buffer into;
@@ -114,7 +115,7 @@ std::size_t copy_out(stream_queue& from, const operation& wanted) noexcept {
     return copied;
 }
 
-/// Copies the next bytes of a write into a room. Gives their number.
+/// Copies the next bytes of a write into a registered buffer. Gives their number.
 std::size_t copy_in(const rio::registered_buffer& into, const operation& wanted) noexcept {
     const parts_left from(wanted);
     std::size_t filled = 0;
@@ -157,7 +158,7 @@ void say_once(std::atomic<bool>& said, std::string_view what) {
 
 } // namespace
 
-/// A socket that has been closed ends its requests; but no kernel need be waited for for ever.
+/// Closing a socket ends its requests; waits for their completions, a second at most.
 rio_backend::~rio_backend() {
     const time_point limit = now() + 1s;
     while (closing_ > 0 && now() < limit)
@@ -166,7 +167,8 @@ rio_backend::~rio_backend() {
         collect();
         functions_.close_completion_queue(completions_);
     }
-    if (requests_ > 0) // of sockets that outlive the loop: the kernel may still use their buffers
+    if (requests_ > 0) // of sockets that outlive the loop: the kernel may still use the buffers, so
+                       // they are leaked
         static_cast<void>(memory_.release());
 }
 
@@ -213,7 +215,7 @@ bool rio_backend::make_completion_queue(std::string& reason) {
     by.kind = rio::notification_kind::port;
     by.port.handle = port();
     by.port.key = context_of(key_of_completions);
-    by.port.overlapped = &packet_room_;
+    by.port.overlapped = &notification_;
     completions_ = functions_.create_completion_queue(capacity_, &by);
     if (completions_)
         return true;
@@ -221,7 +223,7 @@ bool rio_backend::make_completion_queue(std::string& reason) {
     return false;
 }
 
-/// A byte each way, and the packet that tells of it.
+/// Sends a byte each way, and waits for the packet of RIONotify.
 bool rio_backend::round_trip(std::string& reason) {
     loopback_pair ends;
     std::unique_ptr<stream_queue> probe;
@@ -270,7 +272,7 @@ stream_queue* rio_backend::queue_of(detail::descriptor& target) noexcept {
 
 std::unique_ptr<stream_queue> rio_backend::make_queue(SOCKET handle) noexcept {
     std::unique_ptr<stream_queue> made(new (std::nothrow) stream_queue);
-    if (!made || !make_place())
+    if (!made || !reserve_completions())
         return nullptr;
     made->handle =
         functions_.create_request_queue(handle, 1, 1, 1, 1, completions_, completions_, made.get());
@@ -280,8 +282,8 @@ std::unique_ptr<stream_queue> rio_backend::make_queue(SOCKET handle) noexcept {
     return made;
 }
 
-/// Sees to it that the completion queue can hold what one more socket has to say.
-bool rio_backend::make_place() noexcept {
+/// Makes the completion queue large enough for one more socket.
+bool rio_backend::reserve_completions() noexcept {
     if (2 * (queues_ + 1) <= capacity_)
         return true;
     if (capacity_ < rio::max_completions &&
@@ -303,7 +305,7 @@ bool rio_backend::submit(operation& started) noexcept {
     return started.inbound() ? read(*queue, started) : write(*queue, started);
 }
 
-/// Gives a read what has come, or has it wait. False if it is complete.
+/// Completes a read with what has arrived, or posts a receive. False if it is complete.
 bool rio_backend::read(stream_queue& from, operation& wanted) noexcept {
     for (;;) {
         const bool has_bytes = from.first < from.last;
@@ -394,11 +396,11 @@ void rio_backend::take_packet(ULONG_PTR) noexcept {
 
 /// Takes all completions that have come. False if there are none.
 bool rio_backend::collect() noexcept {
-    constexpr auto room = static_cast<ULONG>(std::tuple_size_v<decltype(batch_)>);
+    constexpr auto capacity = static_cast<ULONG>(std::tuple_size_v<decltype(batch_)>);
     bool any = false;
-    ULONG count = room;
-    while (count == room) {
-        count = functions_.dequeue_completion(completions_, batch_.data(), room);
+    ULONG count = capacity;
+    while (count == capacity) {
+        count = functions_.dequeue_completion(completions_, batch_.data(), capacity);
         if (count == rio::corrupt_queue)
             detail::fatal("the completion queue of registered I/O is corrupt");
         for (ULONG i = 0; i < count; ++i)
@@ -434,18 +436,18 @@ void rio_backend::take(const rio::completion& came) noexcept {
     }
     if (over)
         retire(*waiting); // after which the queue may be gone
-    else if (queue.on_unregistered && queue.idle())
+    else if (queue.unregistered && queue.idle())
         release(std::unique_ptr<stream_queue>(&queue), queue.closing);
 }
 
-/// The end of a queue, now or after its last completion. The system ends it with the socket.
+/// Destroys a queue now, or after its last completion. Windows frees its own part with the socket.
 void rio_backend::release(std::unique_ptr<stream_queue> unused, bool closing) noexcept {
     if (unused->idle()) {
         --queues_;
-        closing_ -= unused->on_unregistered && unused->closing ? 1 : 0;
+        closing_ -= unused->unregistered && unused->closing ? 1 : 0;
         return;
     }
-    unused->on_unregistered = true;
+    unused->unregistered = true;
     unused->closing = closing;
     closing_ += closing ? 1 : 0;
     static_cast<void>(unused.release()); // found again by its completions

@@ -45,7 +45,7 @@ private:
     [[nodiscard]] bool round_trip(std::string& reason);
     [[nodiscard]] rio::stream_queue* queue_of(detail::descriptor& target) noexcept;
     [[nodiscard]] std::unique_ptr<rio::stream_queue> make_queue(SOCKET handle) noexcept;
-    [[nodiscard]] bool make_place() noexcept;
+    [[nodiscard]] bool reserve_completions() noexcept;
     [[nodiscard]] bool read(rio::stream_queue& from, operation& wanted) noexcept;
     [[nodiscard]] bool write(rio::stream_queue& to, operation& wanted) noexcept;
     [[nodiscard]] DWORD post_receive(rio::stream_queue& from) noexcept;
@@ -55,11 +55,11 @@ private:
     void release(std::unique_ptr<rio::stream_queue> unused, bool closing) noexcept;
 
     rio::functions functions_ = {};
-    OVERLAPPED packet_room_ = {}; // comes with each packet, and is not looked at
+    OVERLAPPED notification_ = {}; // comes with each packet, and is not looked at
     rio::completion_queue completions_ = nullptr;
     DWORD capacity_ = first_capacity;
-    DWORD queues_ = 0;        // each may need two places in the completion queue
-    std::size_t closing_ = 0; // queues of closed sockets, whose requests are not over yet
+    DWORD queues_ = 0;        // each needs two entries of the completion queue
+    std::size_t closing_ = 0; // queues of closed sockets that have requests pending
     std::size_t requests_ = 0;
     bool armed_ = false; // a packet will come when there is a completion
     std::unique_ptr<rio::memory> memory_;

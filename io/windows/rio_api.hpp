@@ -73,7 +73,7 @@ struct functions {
                                                 ULONG max_sends, ULONG send_buffers,
                                                 completion_queue receives, completion_queue sends,
                                                 void* context);
-    ULONG(PASCAL* dequeue_completion)(completion_queue, completion*, ULONG room);
+    ULONG(PASCAL* dequeue_completion)(completion_queue, completion*, ULONG capacity);
     void(PASCAL* deregister_buffer)(buffer_id);
     int(PASCAL* notify)(completion_queue);
     buffer_id(PASCAL* register_buffer)(char*, DWORD size);

@@ -18,7 +18,7 @@ void registrar::remove(std::uint64_t id) noexcept {
 }
 
 registered_buffer memory::take_from(registered_pool& from) noexcept {
-    // A room is the backend's, whichever job happens to run: it is nobody's to be named for.
+    // The lease is the backend's, so no job must be named as its owner.
     detail::job_name* const running = std::exchange(detail::this_thread.running_job, nullptr);
     registered_buffer taken{from.pool.try_lease(), reinterpret_cast<buffer_id>(from.known.id())};
     detail::this_thread.running_job = running;

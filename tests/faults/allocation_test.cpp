@@ -17,12 +17,12 @@ using namespace std::chrono_literals;
 namespace {
 
 /// It is thrown, or named where there is nobody to throw it to.
-void judge(const fault_outcome& outcome) {
+void check(const fault_outcome& outcome) {
     CHECK((outcome.ran_out_of_memory() || (outcome.completed() && outcome.warnings > 0)));
 }
 
 /// Nor is anything lost where there is a way to do without.
-void judge_with_other_ways(const fault_outcome& outcome) {
+void check_with_other_ways(const fault_outcome& outcome) {
     CHECK((outcome.ran_out_of_memory() || outcome.completed()));
 }
 
@@ -54,25 +54,24 @@ task<> everything_at_once() {
 } // namespace
 
 TEST_CASE("allocation: each one fails once during conversations") {
-    CHECK(fail_each("allocate", ENOMEM, conversations, judge) > 25);
+    CHECK(fail_each("allocate", ENOMEM, conversations, check) > 25);
 }
 
 TEST_CASE("allocation: memory has run out from each one on during conversations") {
-    CHECK(fail_each("allocate", ENOMEM, conversations, judge, fault::lasting::for_ever) > 25);
+    CHECK(fail_each("allocate", ENOMEM, conversations, check, fault::lasting::always) > 25);
 }
 
 TEST_CASE("allocation: each one fails of groups, races, time limits and signals") {
-    CHECK(fail_each("allocate", ENOMEM, everything_at_once, judge) > 20);
-    CHECK(fail_each("allocate", ENOMEM, everything_at_once, judge, fault::lasting::for_ever) > 20);
+    CHECK(fail_each("allocate", ENOMEM, everything_at_once, check) > 20);
+    CHECK(fail_each("allocate", ENOMEM, everything_at_once, check, fault::lasting::always) > 20);
 }
 
 TEST_CASE("allocation: each one fails of those that are accepted, received and handed on") {
-    CHECK(fail_each("allocate", ENOMEM, burst, judge_with_other_ways) > 20);
-    CHECK(fail_each("allocate", ENOMEM, burst, judge_with_other_ways, fault::lasting::for_ever) >
-          20);
-    CHECK(fail_each("allocate", ENOMEM, handed_on, judge) > 5);
-    CHECK(fail_each("allocate", ENOMEM, received, judge_with_other_ways) > 5);
-    CHECK(fail_each("allocate", ENOMEM, received, judge_with_other_ways, fault::lasting::for_ever) >
+    CHECK(fail_each("allocate", ENOMEM, burst, check_with_other_ways) > 20);
+    CHECK(fail_each("allocate", ENOMEM, burst, check_with_other_ways, fault::lasting::always) > 20);
+    CHECK(fail_each("allocate", ENOMEM, handed_on, check) > 5);
+    CHECK(fail_each("allocate", ENOMEM, received, check_with_other_ways) > 5);
+    CHECK(fail_each("allocate", ENOMEM, received, check_with_other_ways, fault::lasting::always) >
           5);
 }
 
@@ -81,5 +80,5 @@ TEST_CASE("allocation: each mapping of a chunk of frames fails") {
         trim();
         co_await conversations();
     };
-    CHECK(fail_each("mmap", ENOMEM, with_no_chunk_left, judge) > 3);
+    CHECK(fail_each("mmap", ENOMEM, with_no_chunk_left, check) > 3);
 }

@@ -147,5 +147,5 @@ TEST_CASE("chat faults: each allocation of server and clients fails") {
 }
 
 TEST_CASE("chat faults: memory has run out from each allocation on, until both clients are gone") {
-    CHECK(spoil_each("allocate", ENOMEM, fault::lasting::for_ever) > 50);
+    CHECK(spoil_each("allocate", ENOMEM, fault::lasting::always) > 50);
 }

@@ -11,7 +11,7 @@ namespace coracle::test {
 
 class fault {
 public:
-    enum class lasting { once, for_ever };
+    enum class lasting { once, always };
 
     /// No error number: less is done than was asked for.
     static constexpr int cut_short = -1;

@@ -122,10 +122,10 @@ fault_outcome run_with_fault(std::string_view call, int nth, int error, Scenario
     return outcome;
 }
 
-/// Has each call of that name fail once, and gives what came of it to `judge`. Returns how many
+/// Has each call of that name fail once, and gives what came of it to `check`. Returns how many
 /// there were.
-template <class Scenario, class Judge>
-int fail_each(std::string_view call, int error, Scenario scenario, Judge judge,
+template <class Scenario, class Check>
+int fail_each(std::string_view call, int error, Scenario scenario, Check check,
               fault::lasting how_long = fault::lasting::once, const context_options& options = {}) {
     for (int nth = 1;; ++nth) {
         CAPTURE(std::string(call));
@@ -137,7 +137,7 @@ int fail_each(std::string_view call, int error, Scenario scenario, Judge judge,
             CHECK(outcome.completed());
             return nth - 1;
         }
-        judge(outcome);
+        check(outcome);
     }
 }
 

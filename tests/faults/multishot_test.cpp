@@ -139,9 +139,9 @@ int hide_all(const std::vector<hidden_fault>& faults, Scenario scenario) {
     int struck = 0;
     for (const hidden_fault& each : faults) {
         for (const int error : each.errors) {
-            auto judge = [](const fault_outcome& outcome) { CHECK(outcome.completed()); };
+            auto check = [](const fault_outcome& outcome) { CHECK(outcome.completed()); };
             struck +=
-                fail_each(each.call, error, scenario, judge, fault::lasting::once, smallest_ring());
+                fail_each(each.call, error, scenario, check, fault::lasting::once, smallest_ring());
         }
     }
     return struck;

@@ -87,7 +87,7 @@ TEST_CASE("set-up: without memory it is bad_alloc, and nothing is left") {
     int nth = 1;
     for (bool struck = true; struck; ++nth) {
         CAPTURE(nth);
-        for (const auto how_long : {fault::lasting::once, fault::lasting::for_ever}) {
+        for (const auto how_long : {fault::lasting::once, fault::lasting::always}) {
             const possessions before;
             struck = false;
             bool made = false;

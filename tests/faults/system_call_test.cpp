@@ -80,7 +80,7 @@ bool answers_as_planned() {
     return false;
 }
 
-void judge(const fault_outcome& outcome, effect expected, int error) {
+void check(const fault_outcome& outcome, effect expected, int error) {
     switch (expected) {
     case effect::hidden:
         CHECK(outcome.completed());
@@ -106,7 +106,7 @@ int fail_everything(Scenario scenario) {
     for (const failing_call& failing : failing_calls) {
         for (const int error : failing.errors) {
             struck += fail_each(failing.call, error, scenario, [&](const fault_outcome& outcome) {
-                judge(outcome, failing.seen, error);
+                check(outcome, failing.seen, error);
             });
         }
     }
@@ -151,11 +151,11 @@ TEST_CASE("system calls: each one fails in each way while a stream is handed on"
 TEST_CASE("system calls: each one fails in each way that a signal can meet") {
     for (const int error : {EMFILE, ENFILE, ENOMEM}) {
         CHECK(fail_each("socketpair", error, signalled, [&](const fault_outcome& outcome) {
-                  judge(outcome, effect::reported, error);
+                  check(outcome, effect::reported, error);
               }) == 1);
     }
     CHECK(fail_each("send", EINTR, signalled, [](const fault_outcome& outcome) {
-              judge(outcome, effect::hidden, EINTR);
+              check(outcome, effect::hidden, EINTR);
           }) == 2);
 }
 

@@ -3,7 +3,7 @@
 // What a request needs is on the heap, and goes to the provider as `void* user_data`. Whoever ends
 // the request should delete it. There are four ends, and in each somebody has forgotten:
 //
-//   on_unregistered    the callback uses the context and returns
+//   forgotten    the callback uses the context and returns
 //   cancelled    the provider drops the request, so that the callback never runs
 //   timed_out    the same, by a deadline
 //   reset        the callback leaves early, because there is nothing to be done
