@@ -65,6 +65,7 @@ struct descriptor {
     bool closing = false;         // the socket is gone, operations are not
     bool write_cut_short = false; // a part of a write went out, and the rest never will
     bool write_ended = false;     // by shutdown: the connection can then end without a reset
+    bool reset_told = false;      // to a write, so that a read sees an end of stream
     bool starved = false;         // a listener that has said that descriptors have run out
 
     bool non_blocking = false; // the handle is

@@ -44,8 +44,8 @@ struct network {
     [[nodiscard]] virtual address local_address(native_handle handle) = 0;
     [[nodiscard]] virtual address peer_address(native_handle handle) = 0;
 
-    /// Whether the end of the stream, which a read has met, is really that of a reset connection. A
-    /// kernel tells an error only once, and a write may have been told it instead.
+    /// Whether a connection is over on both sides: by a reset, or because both halves have ended. A
+    /// caller that has not ended its own half knows that it was a reset.
     [[nodiscard]] virtual bool was_reset(native_handle handle) noexcept = 0;
 
     /// Undoes what a backend that never blocks has made of it.

@@ -53,7 +53,7 @@ bool operation::advance(std::int64_t count) noexcept {
     note_written(count);
     done_ += count;
     if (count == 0 && inbound()) {
-        if (!target_->write_ended && target_->opened_by->was_reset(target_->handle))
+        if (end_is_reset())
             failure_ = std::make_error_code(std::errc::connection_reset);
         else if (done_ > 0)
             failure_ = make_error_code(error::unexpected_end);
@@ -66,6 +66,16 @@ bool operation::advance(std::int64_t count) noexcept {
         return true;
     }
     return false;
+}
+
+/// Whether the end of the stream, which a read has met, is that of a reset connection. A kernel
+/// tells a reset once, and may have told it to a write instead: one that has failed, or one that is
+/// under way and has not been told of yet. Without one a connection that is over on both sides has
+/// ended well, its own half by whatever means: `shutdown`, another library, an earlier owner.
+bool operation::end_is_reset() const noexcept {
+    const detail::descriptor& target = *target_;
+    return (target.reset_told || target.out.active) && !target.write_ended &&
+           target.opened_by->was_reset(target.handle);
 }
 
 /// Memory checkers do not see what a kernel writes.
@@ -88,12 +98,19 @@ void operation::fail(std::error_code error) noexcept {
     failure_ = error;
     if (inbound())
         return;
-    if (done_ > 0 && interrupted_)
+    const bool cut_short = done_ > 0 && interrupted_;
+    if (cut_short)
         target_->write_cut_short = true;
-    // A kernel tells a reset once, and may have told it to the part of a write that was done.
-    if (error == std::errc::broken_pipe && !target_->write_ended &&
-        target_->opened_by->was_reset(target_->handle))
-        failure_ = std::make_error_code(std::errc::connection_reset);
+    if (error == std::errc::connection_reset)
+        target_->reset_told = true;
+    // It may have been told to the part of a write that was done.
+    const bool broken = error == std::errc::broken_pipe;
+    if ((broken || cut_short) && !target_->write_ended &&
+        target_->opened_by->was_reset(target_->handle)) {
+        target_->reset_told = true;
+        if (broken)
+            failure_ = std::make_error_code(std::errc::connection_reset);
+    }
 }
 
 vector_operation::part vector_operation::part_at(std::size_t index) const noexcept {

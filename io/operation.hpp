@@ -160,6 +160,7 @@ protected:
 
 private:
     [[nodiscard]] bool submit(detail::promise_base& frame) noexcept;
+    [[nodiscard]] bool end_is_reset() const noexcept;
     void note_written(std::int64_t count) noexcept;
     void fail_unless_cancelled() noexcept;
 
