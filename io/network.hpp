@@ -28,6 +28,7 @@ enum class socket_option : std::uint8_t {
     reuse_address,         // 0 or 1, before binding
     reuse_port,            // 0 or 1, before binding
     only_v6,               // 0 or 1, before binding
+    listening,             // 0 or 1, only to be read
 };
 
 struct network {

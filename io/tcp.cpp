@@ -192,6 +192,23 @@ tcp_listener tcp_listener::bind(address local, const listen_options& options, cr
     return tcp_listener(std::move(opened));
 }
 
+tcp_listener tcp_listener::adopt(native_handle listening, creation_site where) {
+    network& adopter = present_network();
+    const std::string what = fmt::format("cannot adopt descriptor {} as a listener", listening);
+    bool listens = false;
+    try {
+        listens = adopter.get(listening, socket_option::listening) != 0;
+        if (listens)
+            static_cast<void>(adopter.local_address(listening)); // which other families have not
+    } catch (const std::system_error& refused) {
+        throw std::system_error(refused.code(), what);
+    }
+    if (!listens)
+        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                                what + ": it does not listen");
+    return tcp_listener(socket(listening, adopter, where));
+}
+
 task<tcp_stream> tcp_listener::accept(creation_site where) {
     return accept_from(state(), where);
 }

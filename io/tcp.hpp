@@ -105,6 +105,14 @@ public:
     [[nodiscard]] static tcp_listener bind(address local, const listen_options& options = {},
                                            creation_site where = {});
 
+    /// Takes over a socket that listens already: one that was released, or that another process has
+    /// bound, as systemd does for socket activation. What is refused stays the caller's.
+    ///
+    /// errors   invalid_argument if it does not listen, address_family_not_supported if it is not
+    ///          one of IPv4 or IPv6, not_a_socket, bad_file_descriptor; the text names the handle
+    /// source   getsockopt(2) with SO_ACCEPTCONN
+    [[nodiscard]] static tcp_listener adopt(native_handle listening, creation_site where = {});
+
     /// Waits for the next connection. Several may wait at once, and are served in turn.
     ///
     /// Where descriptors or memory have run out it says so once, pauses and tries again, and a

@@ -46,6 +46,8 @@ option_name name_of(socket_option option) noexcept {
         return {SOL_SOCKET, SO_REUSEPORT};
     case socket_option::only_v6:
         return {IPPROTO_IPV6, IPV6_V6ONLY};
+    case socket_option::listening:
+        return {SOL_SOCKET, SO_ACCEPTCONN};
     }
     return {-1, -1};
 }

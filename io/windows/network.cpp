@@ -51,6 +51,8 @@ option_name name_of(socket_option option) {
         return {SOL_SOCKET, SO_EXCLUSIVEADDRUSE};
     case socket_option::only_v6:
         return {IPPROTO_IPV6, IPV6_V6ONLY};
+    case socket_option::listening:
+        return {SOL_SOCKET, SO_ACCEPTCONN};
     case socket_option::reuse_port:
         break;
     }
