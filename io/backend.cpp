@@ -132,7 +132,7 @@ void backend::close_idle(detail::descriptor& closed) noexcept {
     --closing_;
     const detail::descriptor_ref kept(&closed);
     unlink(closed);
-    closed.opened_by->close(std::exchange(closed.handle, no_handle));
+    closed.close_handle();
 }
 
 void backend::on_unregistered(detail::descriptor& known) noexcept {

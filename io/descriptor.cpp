@@ -21,6 +21,23 @@ void descriptor::operator delete(void* block, std::size_t bytes) noexcept {
     deallocate_frame(block, bytes);
 }
 
+std::error_code descriptor::restore_blocking() noexcept {
+    if (!blocking_changed)
+        return {};
+    const std::error_code error = opened_by->set_blocking(handle, !found_non_blocking);
+    if (!error) {
+        blocking_changed = false;
+        non_blocking = found_non_blocking;
+    }
+    return error;
+}
+
+void descriptor::close_handle() noexcept {
+    if (adopted)
+        static_cast<void>(restore_blocking());
+    opened_by->close(std::exchange(handle, no_handle));
+}
+
 /// Which one of the addresses a descriptor has; empty where it has none that can be told.
 static std::string told_address(std::string_view which, const descriptor& named,
                                 address (network::*address_of)(native_handle)) {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace coracle {
@@ -48,6 +49,12 @@ struct descriptor {
     /// Whether operations can still be started on it.
     [[nodiscard]] bool open() const noexcept { return handle != no_handle && !closing; }
 
+    /// Whether calls on the handle block is from now on as it was found.
+    [[nodiscard]] std::error_code restore_blocking() noexcept;
+
+    /// Closes the handle, and leaves to others who share it what they had.
+    void close_handle() noexcept;
+
     native_handle handle; // no_handle once it is closed
     network* opened_by;
     backend* owner = nullptr; // the one that has seen an operation of it; it keeps to that one
@@ -68,8 +75,11 @@ struct descriptor {
     bool reset_told = false;      // to a write, so that a read sees an end of stream
     bool starved = false;         // a listener that has said that descriptors have run out
 
-    bool non_blocking = false; // the handle is
-    bool many = false;         // an accept_many or a receive_many object is there
+    bool non_blocking = false;       // the handle is, as far as a backend has seen
+    bool blocking_changed = false;   // by a backend
+    bool found_non_blocking = false; // then: what it was before
+    bool adopted = false;            // others may share the handle, and what is made of it
+    bool many = false;               // an accept_many or a receive_many object is there
     std::array<bool, 6> backend_flags = {};
 };
 

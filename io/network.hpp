@@ -7,6 +7,7 @@
 
 #include "address.hpp"
 #include <cstdint>
+#include <system_error>
 
 namespace coracle {
 
@@ -49,8 +50,9 @@ struct network {
     /// caller that has not ended its own half knows that it was a reset.
     [[nodiscard]] virtual bool was_reset(native_handle handle) noexcept = 0;
 
-    /// Undoes what a backend that never blocks has made of it.
-    virtual void make_blocking(native_handle handle) = 0;
+    /// Whether calls on it block.
+    [[nodiscard]] virtual std::error_code set_blocking(native_handle handle,
+                                                       bool blocking) noexcept = 0;
 
     virtual void close(native_handle handle) noexcept = 0;
 

@@ -24,7 +24,7 @@ void socket::close() noexcept {
         return;
     if (!closed->owner) {
         detail::note_used(*closed);
-        closed->opened_by->close(std::exchange(closed->handle, no_handle));
+        closed->close_handle();
         return;
     }
     if (closed->owner != backend::current())
@@ -37,10 +37,8 @@ native_handle socket::release() {
     if (!given.idle())
         throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
                                 "a socket was released while an operation is under way");
-    if (given.non_blocking) {
-        given.opened_by->make_blocking(given.handle); // or it is an error, and nothing has changed
-        given.non_blocking = false;
-    }
+    if (const std::error_code error = given.restore_blocking()) // then nothing has changed
+        throw std::system_error(error, "cannot restore whether calls on a socket block");
     const detail::descriptor_ref kept = std::move(state_);
     if (given.owner)
         given.owner->detach(given);

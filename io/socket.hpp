@@ -41,7 +41,7 @@ public:
     }
 
     /// Gives the handle up, to be adopted by another loop or another library. Calls on it block,
-    /// whatever backend has used it.
+    /// whatever backend has used it, unless it was adopted as one on which they do not.
     ///
     /// errors   device_or_resource_busy if an operation is under way
     [[nodiscard]] native_handle release();

@@ -112,7 +112,9 @@ task<tcp_stream> tcp_stream::connect(address peer, address local, creation_site 
 }
 
 tcp_stream tcp_stream::adopt(native_handle connected, creation_site where) {
-    return tcp_stream(socket(connected, present_network(), where));
+    tcp_stream adopted(socket(connected, present_network(), where));
+    adopted.state()->adopted = true;
+    return adopted;
 }
 
 address tcp_stream::local_address() const {
@@ -206,7 +208,9 @@ tcp_listener tcp_listener::adopt(native_handle listening, creation_site where) {
     if (!listens)
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
                                 what + ": it does not listen");
-    return tcp_listener(socket(listening, adopter, where));
+    tcp_listener adopted(socket(listening, adopter, where));
+    adopted.state()->adopted = true;
+    return adopted;
 }
 
 task<tcp_stream> tcp_listener::accept(creation_site where) {

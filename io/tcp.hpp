@@ -40,6 +40,11 @@ public:
                                                   creation_site where = {});
 
     /// Takes over a connected socket that was opened elsewhere or released.
+    ///
+    /// Whether calls on it block (O_NONBLOCK) belongs to all who share it, such as a child process
+    /// or a duplicate. io_uring and epoll leave that as it is for a stream. Where it must be
+    /// changed, by kqueue or for an io_uring that does not wait for such a socket, it is as it was
+    /// found once the stream is released or closed.
     [[nodiscard]] static tcp_stream adopt(native_handle connected, creation_site where = {});
 
     [[nodiscard]] address local_address() const;
@@ -107,6 +112,10 @@ public:
 
     /// Takes over a socket that listens already: one that was released, or that another process has
     /// bound, as systemd does for socket activation. What is refused stays the caller's.
+    ///
+    /// As with a stream whether calls on it block belongs to all who share it. epoll and kqueue
+    /// have them not block while they use it; it is as it was found once the listener is released
+    /// or closed.
     ///
     /// errors   invalid_argument if it does not listen, address_family_not_supported if it is not
     ///          one of IPv4 or IPv6, not_a_socket, bad_file_descriptor; the text names the handle

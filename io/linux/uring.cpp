@@ -124,7 +124,10 @@ uring_backend::~uring_backend() {
 }
 
 bool uring_backend::submit(operation& op) noexcept {
-    if (op.target().non_blocking && !uring::make_blocking(op))
+    const detail::descriptor& target = op.target();
+    const bool made_non_blocking =
+        target.non_blocking && target.blocking_changed && !target.found_non_blocking;
+    if (made_non_blocking && !uring::make_blocking(op))
         return false;
     if (uring::multishots::concern(op) && uring::multishots::serve(op))
         return false;

@@ -12,13 +12,10 @@
 namespace coracle::uring {
 
 bool make_blocking(operation& op) noexcept {
-    const auto handle = static_cast<int>(op.target().handle);
-    if (const std::error_code error = posix::set_blocking(handle, true)) {
+    const std::error_code error = posix::set_blocking(op.target(), true);
+    if (error)
         op.fail(error);
-        return false;
-    }
-    op.target().non_blocking = false;
-    return true;
+    return !error;
 }
 
 void requests::enter(unsigned completions, std::chrono::nanoseconds limit) noexcept {

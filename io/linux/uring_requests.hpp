@@ -68,8 +68,9 @@ enum flag : std::uint8_t {
     return is_read(op) && flags[poll_armed] && !flags[hung_up] ? MSG_DONTWAIT : 0;
 }
 
-/// io_uring waits by itself, but only for a socket that may block. Another backend, or whoever
-/// opened it, may have made it one that does not. False, and failed, if that cannot be undone.
+/// io_uring waits by itself, but some kernels only for a socket that may block. Another backend may
+/// have made it one that does not, and then that is undone; whoever opened it as well, and then it
+/// is undone only for a kernel that says EAGAIN. False, and failed, if it cannot be.
 [[nodiscard]] bool make_blocking(operation& op) noexcept;
 
 inline constexpr std::chrono::nanoseconds no_timeout(-1);

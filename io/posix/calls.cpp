@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <new>
 #include <unistd.h>
+#include <utility>
 
 namespace coracle::posix {
 
@@ -37,6 +38,19 @@ ssize_t receive_message(vector_operation& read) noexcept {
 
 ssize_t send_message(vector_operation& write) noexcept {
     return ::sendmsg(handle_of(write), &message_of(write), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/// Of those who share a listener one may have ended, and restored what it had found, whatever the
+/// others need.
+ssize_t accept(const operation& accepting) noexcept {
+    detail::descriptor& listener = accepting.target();
+    if (listener.adopted) {
+        if (const std::error_code error = set_blocking(listener, false)) {
+            errno = error.value();
+            return -1;
+        }
+    }
+    return accept_connection(handle_of(accepting));
 }
 
 /// Begins to connect; once that is under way, asks how it went.
@@ -73,7 +87,7 @@ ssize_t call(operation& tried, std::size_t& asked) noexcept {
     asked = 0;
     switch (tried.code()) {
     case opcode::accept:
-        return accept_connection(handle_of(tried));
+        return accept(tried);
     case opcode::connect:
         return connect(static_cast<connect_operation&>(tried));
     case opcode::wait_readable:
@@ -175,6 +189,22 @@ std::error_code set_blocking(int handle, bool blocking) noexcept {
     const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
     if (wanted != flags && ::fcntl(handle, F_SETFL, wanted) < 0)
         return last_error();
+    return {};
+}
+
+std::error_code set_blocking(detail::descriptor& target, bool blocking) noexcept {
+    const auto handle = static_cast<int>(target.handle);
+    const int flags = ::fcntl(handle, F_GETFL);
+    if (flags < 0)
+        return last_error();
+    const bool blocks = (flags & O_NONBLOCK) == 0;
+    if (blocks != blocking) {
+        if (const std::error_code error = set_blocking(handle, blocking))
+            return error;
+        if (!std::exchange(target.blocking_changed, true))
+            target.found_non_blocking = !blocks;
+    }
+    target.non_blocking = !blocking;
     return {};
 }
 

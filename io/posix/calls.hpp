@@ -40,4 +40,7 @@ inline constexpr std::size_t max_bytes = std::size_t{1} << 30;
 /// Throws nothing, since operations that find out must not; no code if it was done.
 [[nodiscard]] std::error_code set_blocking(int handle, bool blocking) noexcept;
 
+/// The same for a descriptor, which keeps in mind how to undo it.
+[[nodiscard]] std::error_code set_blocking(detail::descriptor& target, bool blocking) noexcept;
+
 } // namespace coracle::posix

@@ -129,10 +129,8 @@ public:
         return posix::connection_is_over(native_of(handle));
     }
 
-    void make_blocking(native_handle handle) override {
-        const std::error_code error = posix::set_blocking(native_of(handle), true);
-        if (error)
-            throw std::system_error(error, "cannot make a socket block");
+    std::error_code set_blocking(native_handle handle, bool blocking) noexcept override {
+        return posix::set_blocking(native_of(handle), blocking);
     }
 
     void close(native_handle handle) noexcept override {

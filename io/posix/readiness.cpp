@@ -52,12 +52,10 @@ std::error_code readiness_backend::prepare(const operation& op) const noexcept {
     if (has_flag && single_calls_ == single_calls::can_refuse_to_block)
         return {};
     descriptor& target = op.target();
-    const std::error_code error = posix::set_blocking(static_cast<int>(target.handle), false);
-    if (error)
-        return error;
-    posix::never_signal(static_cast<int>(target.handle));
-    target.non_blocking = true;
-    return {};
+    const std::error_code error = posix::set_blocking(target, false);
+    if (!error)
+        posix::never_signal(static_cast<int>(target.handle));
+    return error;
 }
 
 void readiness_backend::cancel(operation& op) noexcept {

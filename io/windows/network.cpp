@@ -157,10 +157,11 @@ public:
                ::WSAGetLastError() == WSAENOTCONN;
     }
 
-    void make_blocking(native_handle handle) override {
-        u_long non_blocking = 0;
+    std::error_code set_blocking(native_handle handle, bool blocking) noexcept override {
+        u_long non_blocking = blocking ? 0 : 1;
         if (::ioctlsocket(native_of(handle), static_cast<long>(FIONBIO), &non_blocking) != 0)
-            fail("cannot make a socket wait");
+            return windows::last_error();
+        return {};
     }
 
     void close(native_handle handle) noexcept override { ::closesocket(native_of(handle)); }

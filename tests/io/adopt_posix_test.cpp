@@ -99,3 +99,46 @@ TEST_CASE("adopt: a handle that is no listener of TCP is refused as one, and sta
         co_return;
     });
 }
+
+TEST_CASE("adopt: whether a listener's calls block is as it was when it is released or closed") {
+    const auto use_and_end = [](bool blocking, bool released) -> task<> {
+        tcp_listener bound = tcp_listener::bind(address::loopback_v4(0));
+        const native_handle handle = bound.release();
+        if (!blocking)
+            make_non_blocking(handle);
+        const native_handle shared = duplicate(handle);
+        tcp_listener listener = tcp_listener::adopt(handle);
+        const auto nothing = co_await cancel_at(moment::while_pending, listener.accept());
+        CHECK_FALSE(nothing);
+        const connection ends = co_await connect_to(listener);
+        CHECK(ends.there.is_open());
+        if (released)
+            close_raw(listener.release());
+        listener.close();
+        CHECK(blocks(shared) == blocking);
+        close_raw(shared);
+    };
+    for (const bool blocking : {true, false}) {
+        CAPTURE(blocking);
+        run_clean([&] { return use_and_end(blocking, true); });
+        run_clean([&] { return use_and_end(blocking, false); });
+    }
+}
+
+TEST_CASE("adopt: a listener that another one shares never blocks the loop") {
+    run_clean([]() -> task<> {
+        tcp_listener bound = tcp_listener::bind(address::loopback_v4(0));
+        const native_handle handle = bound.release();
+        tcp_listener one = tcp_listener::adopt(duplicate(handle));
+        tcp_listener other = tcp_listener::adopt(handle);
+        for (tcp_listener* const each : {&one, &other}) {
+            const auto nothing = co_await cancel_at(moment::while_pending, each->accept());
+            CHECK_FALSE(nothing);
+        }
+        one.close(); // now calls block again
+        const connection ends = co_await connect_to(other);
+        CHECK(ends.there.is_open());
+        const auto nothing = co_await cancel_at(moment::while_pending, other.accept());
+        CHECK_FALSE(nothing);
+    });
+}
