@@ -56,12 +56,12 @@ bool backend::start(operation& op) noexcept {
     }
     detail::io_queue& queue = op.io_queue();
     if (is_read(op.code()) && (target.many || !queue.idle())) {
-        op.fail(std::make_error_code(std::errc::device_or_resource_busy));
+        op.fail(error::read_under_way);
         return false;
     }
     if (!queue.idle()) {
         if (op.code() == opcode::wait_readable) {
-            op.fail(std::make_error_code(std::errc::device_or_resource_busy));
+            op.fail(error::read_under_way);
             return false;
         }
         queue.waiting.push(op);

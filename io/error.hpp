@@ -16,6 +16,10 @@ enum class error {
     wrong_loop,
     /// A write was cancelled when a part of it was on its way; nothing can follow it.
     write_cut_short,
+    /// Another read is under way, or a receive_many object reads. Equals device_or_resource_busy.
+    read_under_way,
+    /// Another accept_many object of the listener is there. Equals device_or_resource_busy.
+    accept_under_way,
 };
 
 [[nodiscard]] const std::error_category& error_category() noexcept;

@@ -13,8 +13,8 @@ multishot_use::multishot_use(descriptor_ref target, buffer_pool* into)
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor),
                                 "the socket is closed");
     if (target_->many)
-        throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
-                                "a multishot of this socket is there already");
+        throw std::system_error(into ? error::read_under_way : error::accept_under_way,
+                                "a second multishot");
     target_->many = true;
     if (into_)
         into_->add_user();

@@ -15,8 +15,8 @@ class multishot_use {
 public:
     multishot_use() noexcept = default;
 
-    /// errors   std::system_error: device_or_resource_busy if there is another one,
-    ///          bad_file_descriptor if it is closed
+    /// errors   std::system_error: error::read_under_way or, without `into`, accept_under_way if
+    ///          there is another one, bad_file_descriptor if it is closed
     explicit multishot_use(descriptor_ref target, buffer_pool* into = nullptr);
 
     multishot_use(multishot_use&& other) noexcept = default;

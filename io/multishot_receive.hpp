@@ -70,7 +70,7 @@ public:
     ///     }
     ///
     /// shape    1 byte or more, up to the size of a buffer
-    /// errors   operation_canceled, connection_reset, device_or_resource_busy if another one is
+    /// errors   operation_canceled, connection_reset, error::read_under_way if another one is
     ///          under way; bad_file_descriptor once the stream is closed
     /// owns     a buffer of the pool from when bytes have come; the lease then is the caller's
     /// cost     io_uring from Linux 6.0: 1 SQE for all. epoll and kqueue: as a read

@@ -23,7 +23,7 @@ public:
     /// Waits for the next signal, and gives its number. Those that come while nobody waits are
     /// kept.
     ///
-    /// errors   operation_canceled; device_or_resource_busy if somebody else waits for the next one
+    /// errors   operation_canceled; error::read_under_way if somebody else waits for the next one
     [[nodiscard]] task<int> next();
 
 private:

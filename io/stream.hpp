@@ -25,7 +25,7 @@ public:
     /// Reads into `into`; resumes once at least one byte has arrived.
     ///
     /// shape    into: 1 byte or more. Gives 1..into.size(); 0 is end of stream
-    /// errors   operation_canceled, connection_reset, device_or_resource_busy if another read is
+    /// errors   operation_canceled, connection_reset, error::read_under_way if another read is
     ///          under way; any other OS code unchanged
     /// owns     borrows `into` until it resumes
     /// cost     io_uring: 1 SQE. epoll: recv(2), and nothing else while data is there
@@ -62,7 +62,7 @@ public:
     /// not taken when it goes stays with the stream, whose next read gets it; it holds its buffers
     /// until then or until the stream is closed.
     ///
-    /// errors   thrown: device_or_resource_busy if there is such an object already,
+    /// errors   thrown: error::read_under_way if there is such an object already,
     ///          bad_file_descriptor if the stream is closed
     /// owns     `into` is borrowed until both the object and the stream are gone; the kernel may
     ///          keep up to half of its buffers at hand

@@ -141,7 +141,7 @@ public:
     /// are asked for. When it goes, those that have come stay with the listener, whose next
     /// `accept` takes them; they are closed with it.
     ///
-    /// errors   thrown: device_or_resource_busy if there is such an object already,
+    /// errors   thrown: error::accept_under_way if there is such an object already,
     ///          bad_file_descriptor if the listener is closed
     /// cost     io_uring from Linux 6.8: 1 SQE for all. Elsewhere as accept
     /// source   io_uring_prep_multishot_accept(3)

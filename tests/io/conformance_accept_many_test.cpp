@@ -237,7 +237,9 @@ TEST_CASE("accept_many: a second one of the same listener is refused while the f
             }
             multishot_accept moved = std::move(first);
         }
+        CHECK(refused == error::accept_under_way);
         CHECK(refused == std::errc::device_or_resource_busy);
+        CHECK(refused.message() == "another accept_many is under way");
         multishot_accept again = listener.accept_many();
         crowd peer(listener, 1);
         tcp_stream taken = co_await again.next();

@@ -290,7 +290,9 @@ TEST_CASE_TEMPLATE("read: a second one at the same time is refused", Read, ALL_R
         auto second = [&]() -> task<> {
             co_await iterations();
             const auto count = co_await as_result(Read::run(ends.here, more));
+            CHECK(count.error() == error::read_under_way);
             CHECK(count.error() == std::errc::device_or_resource_busy);
+            CHECK(count.error().message() == "another read is under way");
             co_await ends.there.write("first"sv);
         };
         auto both = co_await when_all(Read::run(ends.here, text), second());
