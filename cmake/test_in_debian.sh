@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# usage: test_in_debian.sh debian13|sid
+# usage: test_in_debian.sh debian13|sid [chat]
 # Runs the README's two commands in a fresh Debian, as a newcomer does who has just cloned this tree:
 # the chat server is built, answers a client and is ended, then everything is built and tested. In sid
-# the tests are those of io and the examples, and its default clang and g++ compile everything.
+# the tests are those of io and the examples, and its default clang and g++ compile everything. With
+# `chat`, only the first of the two commands.
 #
 # The bare system, the packages and ccache's objects are kept for a week in ~/.cache/coracle. Mounts
 # are made in a namespace of its own, so none outlives it. Exits 77, and says why, where no Debian can
@@ -12,6 +13,14 @@
 
 set -eu
 lane=$1
+part=${2:-all}
+case $part in
+all | chat) ;;
+*)
+    printf "dev: %s runs everything, or only 'chat', so not '%s'\n" "$lane" "$part" >&2
+    exit 2
+    ;;
+esac
 case $lane in
 debian13) suite=trixie ;;
 *) suite=$lane ;;
@@ -65,6 +74,7 @@ printf 'newcomer: the server says: %s\n' "$answer"
 [ -n "$answer" ]
 kill -TERM $chat
 wait $chat
+[ "$part" = all ] || exit 0
 if [ "$lane" != sid ]; then
     echo "newcomer: ./dev test"
     exec ./dev test
@@ -99,6 +109,6 @@ unshare --mount --pid --fork --kill-child sh -eu -c '
     mount -t proc proc "$1/proc"
     mount --bind "$2/archives" "$1/var/cache/apt/archives"
     mount --bind "$2/ccache" "$1/root/.cache/ccache"
-    exec chroot "$1" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin lane="$3" \
+    exec chroot "$1" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin lane="$3" part="$4" \
         ${http_proxy:+http_proxy="$http_proxy"} sh -c "cd /coracle && exec sh /newcomer"' \
-    test_in_debian "$root" "$kept" "$lane" </dev/null
+    test_in_debian "$root" "$kept" "$lane" "$part" </dev/null

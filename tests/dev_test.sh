@@ -220,6 +220,12 @@ skips windows mingw-w64-x86-64-posix
 for lane in debian13 sid kernels; do
     skips $lane 'debootstrap|qemu-system-x86'
 done
+
+new_world
+add_debian
+run test debian13 -- everything
+exits 2
+says "'everything'"
 skips macos 'zig is not to be had: cannot fetch http.*curl: no network'
 skips macos-x86_64 'cannot fetch http'
 stand_in apt-get 0 'says that it is there already'
@@ -272,10 +278,10 @@ done
 new_world
 run ci
 says '^release +[0-9]+ s +passed'
-for lane in windows macos; do
+for lane in windows macos debian13; do
     says "^$lane +[0-9]+ s +skipped"
 done
-never_says '^(windows|macos) .*(passed|FAILED)'
+never_says '^(windows|macos|debian13) .*(passed|FAILED)'
 
 new_world
 add_windows
