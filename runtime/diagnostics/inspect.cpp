@@ -210,7 +210,7 @@ std::size_t inspection::waiting_for(std::string_view kind) const noexcept {
 std::string to_string(const inspection& seen) {
     std::string text =
         fmt::format("{} jobs, {} timers, {} operations in flight, {} sockets\n", seen.jobs(),
-                    seen.timer_wheel(), seen.operations(), seen.sockets());
+                    seen.timers(), seen.operations(), seen.sockets());
     if (seen.jobs() > 0)
         write_job(std::back_inserter(text), seen.root(), 0);
     return text;
@@ -219,7 +219,7 @@ std::string to_string(const inspection& seen) {
 std::string to_json(const inspection& seen) {
     std::string text = fmt::format(
         R"({{"jobs":{},"timers":{},"operations":{},"sockets":{},"usage":{},"root":)", seen.jobs(),
-        seen.timer_wheel(), seen.operations(), seen.sockets(), to_json(seen.usage()));
+        seen.timers(), seen.operations(), seen.sockets(), to_json(seen.usage()));
     if (seen.jobs() > 0)
         write_json(std::back_inserter(text), seen.root());
     else

@@ -66,10 +66,10 @@ public:
     /// The job of the task given to `run`.
     [[nodiscard]] const job_view& root() const noexcept { return root_; }
 
-    /// How many jobs there are, and timers, and of what kinds the waits are.
+    /// How many jobs and armed timers there are, and how many jobs wait for a kind of awaiter.
     [[nodiscard]] std::size_t jobs() const noexcept { return jobs_; }
 
-    [[nodiscard]] std::size_t timer_wheel() const noexcept { return timers_; }
+    [[nodiscard]] std::size_t timers() const noexcept { return timers_; }
 
     [[nodiscard]] std::size_t waiting_for(std::string_view kind) const noexcept;
 

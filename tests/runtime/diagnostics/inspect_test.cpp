@@ -55,7 +55,7 @@ const job_view& child_waiting_for(const job_view& above, std::string_view kind) 
 TEST_CASE_FIXTURE(virtual_loop, "inspect: outside of run there is no job") {
     const inspection seen = inspect();
     CHECK(seen.jobs() == 0);
-    CHECK(seen.timer_wheel() == 0);
+    CHECK(seen.timers() == 0);
     CHECK(seen.waiting_for("sleep") == 0);
     CHECK(to_string(seen) == "0 jobs, 0 timers, 0 operations in flight, 0 sockets\n");
     CHECK(format_as(seen) == to_string(seen));
@@ -208,7 +208,7 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: every kind of scope shows what is belo
             co_await sleep_for(1ms);
             const inspection seen = inspect();
             CHECK(seen.jobs() == 6);
-            CHECK(seen.timer_wheel() == 1); // the deadline
+            CHECK(seen.timers() == 1); // the deadline
             for (const char* const kind : {"when_any", "when_all", "with_deadline", "shielded"})
                 CHECK(seen.waiting_for(kind) == 1);
             CHECK(seen.waiting_for("event") == 1);
