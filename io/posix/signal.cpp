@@ -124,7 +124,7 @@ public:
         socket other(ends[0], network::native(), where);
         for (const int end : ends)
             posix::finish_opening(end);
-        // macOS does not heed MSG_DONTWAIT everywhere.
+        // macOS does not respect MSG_DONTWAIT everywhere.
         if (const std::error_code error = posix::set_blocking(handle_, false))
             throw std::system_error(error, "cannot watch for signals");
         posix::never_signal(handle_);

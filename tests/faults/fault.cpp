@@ -37,14 +37,14 @@ held_call::held_call(std::string_view call) noexcept {
 }
 
 held_call::~held_call() {
-    let_go();
+    release();
 }
 
 bool held_call::reached() noexcept {
     return has_reached;
 }
 
-void held_call::let_go() noexcept {
+void held_call::release() noexcept {
     holding = false;
 }
 

@@ -35,7 +35,7 @@ private:
     bool struck_ = false;
 };
 
-/// While it lives, a call of that name stops before it is made until `let_go`, on any thread. One
+/// While it lives, a call of that name stops before it is made until `release`, on any thread. One
 /// at a time.
 class held_call {
 public:
@@ -46,7 +46,7 @@ public:
 
     /// Whether a call has come to it.
     [[nodiscard]] static bool reached() noexcept;
-    static void let_go() noexcept;
+    static void release() noexcept;
 };
 
 /// For what stands in for a call: waits there if it is held.

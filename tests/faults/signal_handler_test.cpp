@@ -31,7 +31,7 @@ TEST_CASE("signal_set: its end waits for the handlers that still write to it") {
     for (int i = 0; i < 1000 && !ended; ++i)
         std::this_thread::yield();
     CHECK_FALSE(ended);
-    sending.let_go();
+    sending.release();
     handling.join();
     ending.join();
     CHECK(ended);

@@ -111,37 +111,37 @@ void look_for_ended(round& present) {
         counted.slots_taken_again += each.id().slot == old.slot ? 1 : 0;
 }
 
-task<> leave(client& visitor, ending how) {
+task<> leave(client& guest, ending how) {
     switch (how) {
     case quit:
-        co_await visitor.send("/quit\n");
-        co_await visitor.read_to_end();
+        co_await guest.send("/quit\n");
+        co_await guest.read_to_end();
         break;
     case reset:
-        visitor.stream().set_linger(0s);
+        guest.stream().set_linger(0s);
         break;
     case half_closed:
-        co_await visitor.send("good");
-        visitor.stream().shutdown(shutdown_direction::write);
-        co_await visitor.read_to_end();
+        co_await guest.send("good");
+        guest.stream().shutdown(shutdown_direction::write);
+        co_await guest.read_to_end();
         break;
     case cut_short:
-        co_await visitor.send("not even the end of a li");
+        co_await guest.send("not even the end of a li");
         break;
     default: // the server ends it
-        co_await visitor.read_to_end();
+        co_await guest.read_to_end();
         break;
     }
-    visitor.stream().close();
+    guest.stream().close();
     ++counted.ended[how];
 }
 
 task<> visit(round& present, ending how) {
-    client visitor;
-    co_await visitor.join(present.server);
+    client guest;
+    co_await guest.join(present.server);
     present.seen.push_back(newest(present.server));
     look_for_ended(present);
-    co_await leave(visitor, how);
+    co_await leave(guest, how);
 }
 
 task<> visit_often(round& present) {

@@ -66,7 +66,7 @@ task<> iterations(unsigned count) {
 }
 
 /// The other side of a connection, which does as it is told.
-task<> obey(tcp_stream peer, unsigned patience) {
+task<> serve(tcp_stream peer, unsigned patience) {
     std::array<char, message_bytes> message;
     for (;;) {
         const auto read = co_await as_result(peer.read_exactly(message));
@@ -159,7 +159,7 @@ task<> work(unsigned seed) {
         if (by_tcp)
             ends = co_await connect_by_tcp(listener);
         auto body = [&ends, &random](task_group& group) -> task<> {
-            group.start(obey(std::move(ends.there), random() % 4));
+            group.start(serve(std::move(ends.there), random() % 4));
             co_await talk(ends, random);
             ends.here.close();
         };

@@ -27,7 +27,7 @@ SOCKET socket_of(native_handle handle) {
 }
 
 /// Gives this process and its children a console, over which Ctrl-C reaches them all; this process
-/// does not heed it.
+/// does not respect it.
 void need_console() {
     static const bool done = [] {
         ::FreeConsole();
