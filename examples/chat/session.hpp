@@ -42,7 +42,7 @@ private:
 
     room* room_;
     coracle::tcp_stream peer_;
-    coracle::line_reader lines_;
+    coracle::line_reader<coracle::tcp_stream> lines_;
     const limits* allowed_;
     coracle::task_group* jobs_ = nullptr; // set while `run` runs
     std::string printable_;               // the line being handled; a member to keep its capacity

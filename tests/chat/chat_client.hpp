@@ -104,7 +104,7 @@ public:
 
 private:
     coracle::tcp_stream stream_;
-    coracle::line_reader lines_{stream_, 1 << 20};
+    coracle::line_reader<coracle::tcp_stream> lines_{stream_, 1 << 20};
 };
 
 /// Awaits `whole`. Not by with_timeout, since a cancelled server ends without an error.

@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Says a line, and reads until `answer` comes. False if the server ends the connection first.
-task<bool> ask(tcp_stream& peer, line_reader& lines, std::string line, std::string answer) {
+task<bool> ask(tcp_stream& peer, line_reader<tcp_stream>& lines, std::string line,
+               std::string answer) {
     co_await peer.write(line + "\n");
     for (;;) {
         const auto next = co_await lines.next();

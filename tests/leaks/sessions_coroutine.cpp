@@ -90,7 +90,7 @@ public:
 
 private:
     tcp_stream stream_;
-    line_reader lines_{stream_, 8192};
+    line_reader<tcp_stream> lines_{stream_, 8192};
 };
 
 object_id newest(const chat::server& server) {
