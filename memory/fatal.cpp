@@ -17,8 +17,7 @@ void fatal(std::string_view message) noexcept {
     std::array<char, 4096> line;
     auto end = std::copy(prefix.begin(), prefix.end(), line.begin());
     // A message that does not fit is cut rather than sent in pieces.
-    auto room = line.size() - prefix.size() - 1;
-    message = message.substr(0, room);
+    message = message.substr(0, line.size() - prefix.size() - 1);
     end = std::copy(message.begin(), message.end(), end);
     *end++ = '\n';
     // stderr is unbuffered, so this is one write(2).

@@ -73,7 +73,7 @@ inline void mark_written([[maybe_unused]] void* data, [[maybe_unused]] std::size
 #endif
 }
 
-/// A chunk was mapped; the memory from `blocks` to its end belongs to nobody yet.
+/// A chunk was mapped; what follows its header is not handed out yet.
 inline void annotate_chunk_mapped([[maybe_unused]] void* chunk, [[maybe_unused]] std::size_t bytes,
                                   [[maybe_unused]] std::size_t header_bytes) noexcept {
 #if defined(CORACLE_ADDRESS_SANITIZER)

@@ -65,8 +65,8 @@ bool ring::open(unsigned wanted_entries, std::string& reason) {
     return round_trip(reason);
 }
 
-/// Where locked memory is short, a smaller ring will do. What another ring has just given back is
-/// counted as locked for some time yet, which is waited for, but not within a loop that runs.
+/// Halves the ring as long as the limit of locked memory refuses it. The memory of a ring that was
+/// just closed still counts for some milliseconds: waits for that, but not within a running loop.
 int ring::set_up_within_limits(unsigned entries) noexcept {
     for (unsigned size = entries; size >= min_entries; size /= 2) {
         const int failure = set_up(size);
@@ -96,7 +96,7 @@ int ring::set_up(unsigned entries) noexcept {
     return io_uring_queue_init_params(entries, &ring_, &parameters_);
 }
 
-/// Again where a signal interrupts it, which says nothing of the kernel.
+/// One nop, submitted and completed. A wait that a signal interrupts is repeated.
 bool ring::round_trip(std::string& reason) {
     io_uring_prep_nop(request());
     const auto given_up = std::chrono::steady_clock::now() + 1s;
@@ -131,7 +131,7 @@ int ring::make_buffer_table(unsigned slots) noexcept {
 
 int ring::register_buffer(unsigned slot, std::span<std::byte> buffer) noexcept {
     const iovec place = {buffer.data(), buffer.size()};
-    const __u64 tag = 0; // ignored wants to know when the kernel has done with the one before
+    const __u64 tag = 0; // no completion wanted when the kernel is done with the buffer before
     const int updated = io_uring_register_buffers_update_tag(&ring_, slot, &place, &tag, 1);
     return std::min(updated, 0);
 }

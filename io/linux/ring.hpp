@@ -25,8 +25,9 @@ public:
     ring& operator=(const ring&) = delete;
     ~ring();
 
-    /// Makes the ring and tries it with a real round trip: a container may allow one and not the
-    /// other. `wanted_entries` 0 is a default. False, with the reason, if it cannot be had.
+    /// Sets the ring up and tries it with a nop, since a container may allow io_uring_setup and
+    /// refuse io_uring_enter. `wanted_entries` 0 is a default. False, with the reason, if it does
+    /// not work.
     [[nodiscard]] bool open(unsigned wanted_entries, std::string& reason);
 
     /// The size that was to be had, if it is smaller than what was wanted; else 0.
@@ -43,8 +44,8 @@ public:
     /// Whether there are requests not yet given to the kernel.
     [[nodiscard]] bool has_unsubmitted() const noexcept { return !unsubmitted_.empty(); }
 
-    /// Makes nothing of a request that the kernel has not been given yet; its completion will have
-    /// the user data 0. False if there is none.
+    /// Turns a request that was not submitted yet into a nop, whose completion has the user data 0.
+    /// False if there is none.
     [[nodiscard]] bool withdraw(std::uint64_t user_data) noexcept;
 
     /// Submits the requests, and waits for `completions` of them, at most for `limit` (negative:
@@ -66,8 +67,7 @@ public:
         io_uring_cq_advance(&ring_, count);
     }
 
-    /// Registers an empty table of so many buffers. Returns 0 or a negative
-    /// error number.
+    /// Registers an empty table of so many buffers. Returns 0 or a negative error number.
     [[nodiscard]] int make_buffer_table(unsigned slots) noexcept;
 
     /// Puts a buffer into a slot of the table, or nothing, in place of what was there. Returns 0 or

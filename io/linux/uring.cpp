@@ -86,7 +86,6 @@ private:
     int wake_handle_ = -1;              // an eventfd
     std::uint64_t wake_count_ = 0;      // what the kernel reads from it
     bool wake_requested_ = false;       // the kernel may write to wake_count_
-    bool has_poll_ = true;              // since Linux 5.13; before, reads wait in the kernel
     bool unregister_pending_ = false;   // the queue was full when a poll was to be unregistered
     bool cancel_again_ = false;         // the queue was full, or a cancel has found nothing
     bool end_again_ = false;            // the same for multishots
@@ -158,7 +157,7 @@ bool uring_backend::waits_for_poll(const operation& op) noexcept {
 }
 
 void uring_backend::request_poll(detail::descriptor& polled) noexcept {
-    if (!has_poll_ || !requests_.prep_poll(polled))
+    if (!requests_.prep_poll(polled))
         return;
     polled.backend_flags[uring::poll_armed] = true;
     polled.backend_flags[uring::unreadable] = false; // until a read finds less than it asked for
@@ -294,7 +293,6 @@ void uring_backend::collect() noexcept {
 void uring_backend::complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept {
     const detail::descriptor_ref kept(&polled);
     auto& known = polled.backend_flags;
-    has_poll_ = has_poll_ && answer != -EINVAL;
     known[uring::unreadable] = false;
     if (answer > 0 && (answer & (POLLRDHUP | POLLHUP | POLLERR)))
         known[uring::hung_up] = true;
