@@ -35,6 +35,10 @@ new_world() {
     cp -R "$source_folder/cmake" "$world/project"
     cd "$world/project"
     mkdir memory runtime io examples tests benchmarks
+    for folder in memory runtime io examples; do
+        mkdir "tests/$folder"
+        touch "tests/$folder/any_test.cpp"
+    done
     touch "$world/calls" "$world/include/doctest/doctest.h" "$world/include/fmt/core.h"
     for tool in awk cat chmod cksum date dirname env find grep head ls mkdir mktemp mv nproc rm sed \
         sh sha512sum sort tail tar touch tr uname xargs; do
@@ -128,6 +132,8 @@ refuses windows build windows
 refuses release build dev release
 refuses nonsense test nonsense
 refuses nonsense test windows nonsense -- -R tcp
+refuses tests/nonsense test --only io,nonsense
+refuses --only test kernels --only io
 refuses --some setup --some
 refuses more setup --all more
 refuses 0 soak 0
@@ -161,6 +167,12 @@ says 'everything is there'
 run build
 exits 0
 calls '^cmake --build --preset dev'
+run test tsan --only io,runtime -- -V
+calls '^cmake --build --preset tsan --target io_tests runtime_tests$'
+calls '^ctest --preset tsan -R \^\(io\|runtime\)/ -V'
+run test --only
+exits 2
+says '--only takes folders'
 never_calls '^(apt-get|curl)'
 
 # Something is, and cannot be installed.
