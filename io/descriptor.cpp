@@ -33,8 +33,9 @@ std::error_code descriptor::restore_blocking() noexcept {
 }
 
 void descriptor::close_handle() noexcept {
+    [[maybe_unused]] std::error_code error; // if there is one the handle goes all the same
     if (adopted)
-        static_cast<void>(restore_blocking());
+        error = restore_blocking();
     opened_by->close(std::exchange(handle, no_handle));
 }
 

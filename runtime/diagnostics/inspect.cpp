@@ -208,9 +208,8 @@ std::size_t inspection::waiting_for(std::string_view kind) const noexcept {
 }
 
 std::string to_string(const inspection& seen) {
-    std::string text =
-        fmt::format("{} jobs, {} timers, {} operations in flight, {} sockets\n", seen.jobs(),
-                    seen.timers(), seen.operations(), seen.sockets());
+    std::string text = fmt::format("{} jobs, {} timers, {} operations in flight, {} sockets\n",
+                                   seen.jobs(), seen.timers(), seen.operations(), seen.sockets());
     if (seen.jobs() > 0)
         write_job(std::back_inserter(text), seen.root(), 0);
     return text;
