@@ -50,6 +50,10 @@ struct network {
     /// caller that has not ended its own half knows that it was a reset.
     [[nodiscard]] virtual bool was_reset(native_handle handle) noexcept = 0;
 
+    /// Whether a read can meet the end of a stream that was reset although nobody was told of the
+    /// reset.
+    [[nodiscard]] virtual bool hides_resets() const noexcept { return false; }
+
     /// Whether calls on it block.
     [[nodiscard]] virtual std::error_code set_blocking(native_handle handle,
                                                        bool blocking) noexcept = 0;

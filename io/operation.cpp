@@ -71,11 +71,13 @@ bool operation::advance(std::int64_t count) noexcept {
 /// Whether the end of the stream, which a read has met, is that of a reset connection. A kernel
 /// tells a reset once, and may have told it to a write instead: one that has failed, or one that is
 /// under way and has not been told of yet. Without one a connection that is over on both sides has
-/// ended well, its own half by whatever means: `shutdown`, another library, an earlier owner.
+/// ended well, its own half by whatever means: `shutdown`, another library, an earlier owner. Where
+/// a system hides resets only the first of these is known, and every end is asked about.
 bool operation::end_is_reset() const noexcept {
     const detail::descriptor& target = *target_;
-    return (target.reset_told || target.out.active) && !target.write_ended &&
-           target.opened_by->was_reset(target.handle);
+    const bool may_be_reset =
+        target.reset_told || target.out.active || target.opened_by->hides_resets();
+    return may_be_reset && !target.write_ended && target.opened_by->was_reset(target.handle);
 }
 
 /// Memory checkers do not see what a kernel writes.

@@ -157,6 +157,9 @@ public:
                ::WSAGetLastError() == WSAENOTCONN;
     }
 
+    /// Wine does: it takes the error from the kernel when it polls.
+    [[nodiscard]] bool hides_resets() const noexcept override { return true; }
+
     std::error_code set_blocking(native_handle handle, bool blocking) noexcept override {
         u_long non_blocking = blocking ? 0 : 1;
         if (::ioctlsocket(native_of(handle), static_cast<long>(FIONBIO), &non_blocking) != 0)
