@@ -97,7 +97,10 @@ public:
         return result_from([this]() -> decltype(auto) { return await_resume(); });
     }
 
-    void interrupt() noexcept override { cancel_(); }
+    void interrupt() noexcept override {
+        if (!std::exchange(interrupted_, true))
+            cancel_();
+    }
 
 private:
     [[nodiscard]] std::coroutine_handle<> suspend_inner(std::coroutine_handle<> in_place,
@@ -119,6 +122,7 @@ private:
     Inner inner_;
     [[no_unique_address]] Cancel cancel_;
     bool refused_ = false;
+    bool interrupted_ = false; // by a time-out or by cancelling, which may both come
 };
 
 /// What `adapt` returns.

@@ -252,6 +252,27 @@ TEST_CASE_FIXTURE(virtual_loop, "foreign: with a hook it can be cancelled") {
     });
 }
 
+TEST_CASE_FIXTURE(virtual_loop,
+                  "foreign: the hook is called once, by a time-out or by cancelling") {
+    run([]() -> task<> {
+        foreign::promise there;
+        int hooks = 0;
+        auto hook = [&hooks] { ++hooks; };
+        auto waits = [&]() -> task<> {
+            static_cast<void>(co_await with_timeout(1ms, adapt(foreign::reference{&there}, hook)));
+        };
+        auto body = [&](task_group& group) -> task<> {
+            group.start(waits);
+            co_await sleep_for(2ms);
+            CHECK(hooks == 1); // the time is over
+            group.cancel();
+            CHECK(hooks == 1);
+            there.keep();
+        };
+        co_await with_task_group(body);
+    });
+}
+
 TEST_CASE_FIXTURE(virtual_loop, "foreign: a loop that awaits what is always ready") {
     run([]() -> task<> {
         int rounds = 0;
