@@ -4,6 +4,7 @@
 // how.
 #pragma once
 
+#include "../memory/fatal.hpp"
 #include "awaitable.hpp"
 #include "loop.hpp"
 #include <coroutine>
@@ -28,6 +29,13 @@ public:
     explicit bridge(Awaitable awaited)
         : job(loop::current().ready()), root_(detail::as_task(std::move(awaited))) {}
 
+    /// While it waits, its awaiter stops the program and says for what; this is for the rest.
+    ~bridge() {
+        if (awaiting_ && !pending()) [[unlikely]]
+            detail::fatal("a bridge was destroyed before what it awaits has ended: cancel it and "
+                          "await its end instead");
+    }
+
     using job::cancel;
     using job::cancelled;
 
@@ -43,11 +51,11 @@ public:
 private:
     std::coroutine_handle<> finished() noexcept override {
         detail::this_thread.running_job = nullptr; // the coroutine is not part of a job
-        return awaiting_;
+        return std::exchange(awaiting_, nullptr);
     }
 
     task<await_result_t<Awaitable>> root_;
-    std::coroutine_handle<> awaiting_;
+    std::coroutine_handle<> awaiting_; // until it is resumed
 };
 
 } // namespace coracle

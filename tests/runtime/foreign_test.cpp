@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Other libraries: their awaitables in a task, and ours in their coroutines.
+#include "child_process.hpp"
 #include "virtual_loop.hpp"
 
 #include <coracle/runtime/awaitable.hpp>
@@ -15,6 +16,7 @@
 #include <coroutine>
 #include <doctest/doctest.h>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -355,4 +357,19 @@ TEST_CASE_FIXTURE(virtual_loop, "bridge: what has a name can be cancelled") {
         co_await yield();
         CHECK(told);
     });
+}
+
+TEST_CASE("bridge: destroyed before the loop has begun what it awaits, it stops the program") {
+    const child_outcome outcome = in_child_process([] {
+        virtual_loop fixture;
+        fixture.run([]() -> task<> {
+            std::optional<bridge<yield_operation>> early;
+            early.emplace(yield());
+            early->await_suspend(std::noop_coroutine());
+            early.reset();
+            co_await yield();
+        });
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said("a bridge was destroyed before what it awaits has ended"));
 }
