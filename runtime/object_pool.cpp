@@ -57,6 +57,7 @@ void object_slots::begin(std::uint32_t index, const creation_site& where) noexce
 }
 
 void object_slots::end(std::uint32_t index) noexcept {
+    owner_.check("the end of an object of an object_pool");
     slot& ended = slots_[index];
     ended.generation = 0;
     (ended.previous == none ? first_ : slots_[ended.previous].next) = ended.next;
@@ -64,7 +65,6 @@ void object_slots::end(std::uint32_t index) noexcept {
 }
 
 void object_slots::put_back(std::uint32_t index) noexcept {
-    owner_.check("the end of an object of an object_pool");
     slots_[index].next = first_free_;
     first_free_ = index;
     taken_.subtract();

@@ -11,6 +11,7 @@
 #include <coracle/runtime/sync/event.hpp>
 #include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/when.hpp>
+#include <cstdio>
 #include <doctest/doctest.h>
 #include <functional>
 #include <optional>
@@ -168,6 +169,27 @@ TEST_CASE("object_pool: an object made on another thread than its loop's stops t
         outcome_of([&] { const object_handle<int> other = numbers.make([] { return 2; }); });
     CHECK(outcome.aborted);
     CHECK(outcome.said(std::string("object_pool::make") + wrong_thread));
+}
+
+TEST_CASE("object_pool: ended on another thread, an object is not touched there") {
+    class loud {
+    public:
+        ~loud() { std::fputs("destroyed", stderr); }
+    };
+
+    const child_outcome outcome = in_child_process([] {
+        virtual_loop fixture;
+        fixture.run([]() -> task<> {
+            object_pool<loud> pool;
+            auto make = [] { return loud(); };
+            object_handle<loud> mine = pool.make(make);
+            on_another_thread([&] { mine.reset(); });
+            co_return;
+        });
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said(std::string("the end of an object of an object_pool") + wrong_thread));
+    CHECK_FALSE(outcome.said("destroyed"));
 }
 
 TEST_CASE("buffer_pool: a buffer leased on another thread than its loop's stops the program") {
