@@ -10,7 +10,6 @@ task<> watch_usage(std::chrono::nanoseconds interval,
                    std::function<void(const usage_report&)> sink) {
     if (interval <= std::chrono::nanoseconds::zero())
         throw std::invalid_argument("watch_usage needs an interval above zero");
-    name_this_job("watch_usage");
     for (;;) {
         sink(usage());
         co_await sleep_for(interval);

@@ -4,9 +4,13 @@
 #include "virtual_loop.hpp"
 
 #include <chrono>
+#include <coracle/runtime/diagnostics/inspect.hpp>
 #include <coracle/runtime/diagnostics/watch_usage.hpp>
+#include <coracle/runtime/sleep.hpp>
+#include <coracle/runtime/task_group.hpp>
 #include <coracle/runtime/timeout.hpp>
 #include <stdexcept>
+#include <string>
 
 using namespace coracle;
 using namespace coracle::test;
@@ -37,4 +41,19 @@ TEST_CASE_FIXTURE(virtual_loop, "watch_usage: what the sink throws ends it") {
     auto fail = [](const usage_report&) { throw std::runtime_error("the log is full"); };
     auto watch = [&]() -> task<> { co_await watch_usage(1ms, fail); };
     CHECK_THROWS_WITH(run(watch), "the log is full");
+}
+
+TEST_CASE_FIXTURE(virtual_loop, "watch_usage: it leaves the name of its job alone") {
+    if (!detail::inspectable)
+        return;
+    run([]() -> task<> {
+        auto ignore = [](const usage_report&) {};
+        auto body = [&](task_group& group) -> task<> {
+            group.start("metrics", watch_usage(1ms, ignore));
+            co_await yield();
+            CHECK(to_string(inspect()).find("metrics: waiting for sleep") != std::string::npos);
+            group.cancel();
+        };
+        co_await with_task_group(body);
+    });
 }
