@@ -75,7 +75,8 @@ std::string_view name_of(job_state state) noexcept {
     return "";
 }
 
-/// "350ns", "12.5us", "4ms", "83.1s": at most four significant digits.
+/// "350ns", "12.5us", "4ms", "83.1s": four significant digits, and whole seconds where those take
+/// more.
 std::string text_of(std::chrono::nanoseconds time) {
     const auto count = static_cast<double>(time.count());
     if (count < 1e3)
@@ -84,7 +85,8 @@ std::string text_of(std::chrono::nanoseconds time) {
         return fmt::format("{:.4g}us", count / 1e3);
     if (count < 1e9)
         return fmt::format("{:.4g}ms", count / 1e6);
-    return fmt::format("{:.4g}s", count / 1e9);
+    return count < 1e12 ? fmt::format("{:.4g}s", count / 1e9)
+                        : fmt::format("{:.0f}s", count / 1e9);
 }
 
 /// Without the arguments of templates, which say more than one wants to read.

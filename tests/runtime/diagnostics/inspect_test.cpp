@@ -241,3 +241,12 @@ TEST_CASE_FIXTURE(virtual_loop, "inspect: JSON says the same, with awkward text 
         co_await with_task_group(body);
     });
 }
+
+TEST_CASE_FIXTURE(virtual_loop, "inspect: an age of days is written in whole seconds") {
+    if (!names_and_times_are_recorded())
+        return;
+    run([]() -> task<> {
+        co_await sleep_for(24h * 30);
+        CHECK(to_string(inspect()).find(", age 2592000s\n") != std::string::npos);
+    });
+}
