@@ -7,19 +7,17 @@
 
 namespace coracle::detail {
 
-namespace {
-
-/// Without the arguments of templates, which say more than one wants to read.
 std::string_view short_name(std::string_view function) noexcept {
     return function.substr(0, function.find(" ["));
 }
 
-} // namespace
+std::string_view base_name(std::string_view path) noexcept {
+    return path.substr(path.find_last_of("/\\") + 1);
+}
 
 std::string describe(const std::source_location& at) {
-    const std::string_view path = at.file_name();
-    return fmt::format("{} ({}:{})", short_name(at.function_name()),
-                       path.substr(path.find_last_of("/\\") + 1), at.line());
+    return fmt::format("{} ({}:{})", short_name(at.function_name()), base_name(at.file_name()),
+                       at.line());
 }
 
 std::string describe(const creation_site& where) {

@@ -9,7 +9,7 @@ namespace {
 
 /// Never destroyed, since static objects may be counted that go later. Not constinit: the mutex of
 /// Windows cannot be.
-std::mutex& tallies_lock() {
+std::mutex& gauges_lock() {
     static std::mutex& lock = *new std::mutex;
     return lock;
 }
@@ -19,7 +19,7 @@ constinit gauge* first_gauge = nullptr;
 } // namespace
 
 gauge::gauge(gauge_kind what) noexcept : what_(what) {
-    const std::lock_guard guard(tallies_lock());
+    const std::lock_guard guard(gauges_lock());
     next_ = first_gauge;
     if (next_)
         next_->previous_ = this;
@@ -27,14 +27,14 @@ gauge::gauge(gauge_kind what) noexcept : what_(what) {
 }
 
 gauge::~gauge() {
-    const std::lock_guard guard(tallies_lock());
+    const std::lock_guard guard(gauges_lock());
     (previous_ ? previous_->next_ : first_gauge) = next_;
     if (next_)
         next_->previous_ = previous_;
 }
 
 std::size_t sum_of(gauge_kind what) noexcept {
-    const std::lock_guard guard(tallies_lock());
+    const std::lock_guard guard(gauges_lock());
     std::size_t sum = 0;
     for (const gauge* each = first_gauge; each; each = each->next_) {
         if (each->what_ == what)

@@ -5,6 +5,7 @@
 #include "inspect.hpp"
 
 #include "../loop.hpp"
+#include "describe.hpp"
 #include <algorithm>
 #include <exception>
 #include <fmt/format.h>
@@ -85,21 +86,11 @@ std::string text_of(std::chrono::nanoseconds time) {
         return fmt::format("{:.4g}us", count / 1e3);
     if (count < 1e9)
         return fmt::format("{:.4g}ms", count / 1e6);
-    return count < 1e12 ? fmt::format("{:.4g}s", count / 1e9)
-                        : fmt::format("{:.0f}s", count / 1e9);
-}
-
-/// Without the arguments of templates, which say more than one wants to read.
-std::string_view short_name(std::string_view function) noexcept {
-    return function.substr(0, function.find(" ["));
-}
-
-std::string_view base_name(std::string_view path) noexcept {
-    return path.substr(path.rfind('/') + 1);
+    return count < 1e12 ? fmt::format("{:.4g}s", count / 1e9) : fmt::format("{:.0f}s", count / 1e9);
 }
 
 void write_job(output to, const job_view& job, std::size_t depth) {
-    const std::string_view name = job.name.empty() ? "job" : short_name(job.name);
+    const std::string_view name = job.name.empty() ? "job" : detail::short_name(job.name);
     fmt::format_to(to, "{:{}}{}: {}", "", 2 * depth, name, name_of(job.state));
     if (job.state == job_state::waiting) {
         fmt::format_to(to, " for {}", job.kind);
@@ -109,8 +100,9 @@ void write_job(output to, const job_view& job, std::size_t depth) {
     }
     fmt::format_to(to, ", age {}{}\n", text_of(job.age), job.cancelled ? ", cancelled" : "");
     for (const frame_view& frame : job.frames)
-        fmt::format_to(to, "{:{}}at {} ({}:{})\n", "", 2 * depth + 4, short_name(frame.function),
-                       base_name(frame.file), frame.line);
+        fmt::format_to(to, "{:{}}at {} ({}:{})\n", "", 2 * depth + 4,
+                       detail::short_name(frame.function), detail::base_name(frame.file),
+                       frame.line);
     for (const job_view& child : job.children)
         write_job(to, child, depth + 1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The sink is one atomic pointer, so that saying something needs no lock and no initialisation.
+// The handler is one atomic pointer, so that a warning needs no lock and no initialisation.
 #include "warning.hpp"
 
 #include <atomic>
@@ -15,16 +15,16 @@ void to_standard_error(std::string_view line) noexcept {
     std::fprintf(stderr, "coracle: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
-constinit std::atomic<warning_handler> current_sink = to_standard_error;
+constinit std::atomic<warning_handler> current_handler = to_standard_error;
 
 } // namespace
 
-warning_handler set_warning_handler(warning_handler sink) noexcept {
-    return current_sink.exchange(sink ? sink : to_standard_error);
+warning_handler set_warning_handler(warning_handler handler) noexcept {
+    return current_handler.exchange(handler ? handler : to_standard_error);
 }
 
 void warning(std::string_view line) noexcept {
-    current_sink.load()(line);
+    current_handler.load()(line);
 }
 
 void detail::warn_of_exception(std::string_view what, const std::exception_ptr& lost) noexcept {
