@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// await_traits: what can be awaited, by which awaiter, and what that gives.
+// await_traits: what can be awaited, the awaiter of it, and the type of its result.
 #pragma once
 
 #include "job.hpp"
@@ -33,14 +33,14 @@ concept is_awaiter = requires(Type& type) {
     type.await_resume();
 };
 
-/// An awaiter that can suspend any coroutine knows nothing of jobs, and so is not of this library.
+/// An awaiter of another library: it takes the handle of any coroutine, since it knows no jobs.
 template <class Type>
 concept foreign = is_awaiter<Type> &&
                   requires(Type& type, std::coroutine_handle<> any) { type.await_suspend(any); };
 
 } // namespace detail
 
-/// Can be awaited as an rvalue: a task, an operation, or what another library has made.
+/// Can be awaited as an rvalue: a task, an operation, or an awaitable of another library.
 template <class Type>
 concept awaitable = std::move_constructible<Type> && detail::is_awaiter<detail::awaiter_t<Type>>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// bridge: what this library has made, awaited in a coroutine of another one. docs/adapting.md shows
+// bridge: awaits a task or an operation in a coroutine of another library. docs/adapting.md shows
 // how.
 #pragma once
 

@@ -36,7 +36,7 @@ namespace detail {
 /// its own: an operation that ends because its socket was closed is no cancellation of the job.
 [[nodiscard]] std::error_code cancelled_code() noexcept;
 
-/// A `cancelled`, as an exception that is there already.
+/// A `cancelled` made once, so that refusing to enter a task throws nothing.
 [[nodiscard]] const std::exception_ptr& cancelled_exception() noexcept;
 
 /// Throws `cancelled` for cancelled_code(), and std::system_error for any other.

@@ -2,9 +2,9 @@
 //
 // driver: the port through which a loop sleeps and learns what has happened.
 //
-// The loop owns frames and time's consequences; whoever implements the driver owns the kernel and
-// time itself. A driver never resumes anything: it ends the waits of awaiters, whose jobs thereby
-// become ready, and the loop resumes them afterwards.
+// The loop owns frames and timers; the driver owns the kernel and the clock. A driver never resumes
+// anything: it ends the waits of awaiters, which makes their jobs ready, and the loop resumes them
+// afterwards.
 #pragma once
 
 #include <chrono>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// foreign: what another library has made, awaited in a task. docs/adapting.md shows how.
+// foreign: awaits an awaitable of another library in a task. docs/adapting.md shows how.
 //
-// The other library resumes a small coroutine in place of the task's frame, and that makes the job
-// ready: frames are resumed by the loop and by nobody else. It may be resumed on any thread.
+// The other library gets the handle of a small coroutine in place of the task's frame. Resuming it,
+// on any thread, makes the job ready: only the loop resumes frames.
 #pragma once
 
 #include "await_traits.hpp"
@@ -25,7 +25,7 @@ namespace detail {
 /// What a job waits for while it awaits another library's awaitable.
 class foreign_wait : public awaiter {
 public:
-    /// Without a hook there is no way to cancel it: the job waits until it ends.
+    /// Without a hook nothing can cancel the wait.
     void interrupt() noexcept override {}
 
 protected:
@@ -49,7 +49,7 @@ private:
 
     std::coroutine_handle<> resumer_;
     loop* loop_ = nullptr;
-    std::optional<loop_handle> handle_; // while one is out, the loop is in no deadlock
+    std::optional<loop_handle> handle_; // tells the loop that another thread may end the wait
 };
 
 struct no_hook {
@@ -144,16 +144,16 @@ private:
 
 } // namespace detail
 
-/// Awaits what another library has made, and can be cancelled:
+/// Awaits an awaitable of another library, and can be cancelled:
 ///
 ///     co_await adapt(timer.async_wait(), [&] { timer.cancel(); });
 ///
-/// `cancel` is called once, on the loop's thread, when the job is cancelled meanwhile. It asks the
-/// other library to end what is under way, which still has to resume: the await goes on until then.
-/// It may be called when that has just ended on another thread.
+/// `cancel` is called once, on the loop's thread, when the job is cancelled or its time is over. It
+/// asks the other library for an early end; the await goes on until that library resumes. It may
+/// come too late, when another thread has just resumed.
 ///
 /// errors   what the other library throws; operation_canceled if the job was cancelled before
-/// cost     one frame from the pool
+/// cost     one frame from the pool; on another thread, resuming allocates
 template <awaitable Awaitable, std::invocable Cancel>
     requires detail::foreign<detail::awaiter_t<Awaitable>>
 [[nodiscard]] auto adapt(Awaitable awaited, Cancel cancel) {

@@ -21,7 +21,7 @@
 // 5. To end with cancellation is to throw `cancelled`, or with as_result to give
 //    std::errc::operation_canceled.
 // 6. A job started in a cancelled group is cancelled from the start, and the next await of the job
-//    that started it ends with cancellation. Only that one, unless this job is cancelled itself.
+//    that started it ends with cancellation: only that one, unless that job is cancelled too.
 #pragma once
 
 #include "../memory/frame_allocator.hpp"
@@ -103,10 +103,10 @@ private:
 
 namespace detail {
 
-/// What `thread_state::inline_budget` is when the loop resumes a job.
+/// `thread_state::inline_budget` when the loop resumes a job.
 inline constexpr int inline_budget_full = 64;
 
-/// What makes the next step of the running job go through the ready queue.
+/// With this budget, the next step of the running job goes through the ready queue.
 inline constexpr int inline_budget_spent = 1;
 
 /// The base of every promise. Aligned so that the address of the frame can be computed from its own
@@ -235,7 +235,7 @@ public:
     /// Ends the wait. The caller resumes the returned frame at once: the job is not queued.
     [[nodiscard]] std::coroutine_handle<> wake_inline() noexcept {
         awaiter_ = nullptr;
-        note_present();
+        set_current();
         if (refusing_)
             detail::this_thread.inline_budget = detail::inline_budget_spent;
         return resume_or_yield(*std::exchange(frame_, nullptr));
@@ -249,7 +249,7 @@ public:
 
     /// The frame with which a job taken from the ready queue goes on.
     [[nodiscard]] std::coroutine_handle<> resumption() noexcept {
-        note_present();
+        set_current();
         return detail::handle_of(*std::exchange(frame_, nullptr));
     }
 
@@ -282,7 +282,7 @@ private:
     friend class awaiter;
     friend class ready_queue;
 
-    void note_present() noexcept { detail::this_thread.running_job = this; }
+    void set_current() noexcept { detail::this_thread.running_job = this; }
 
     /// Counts an await that is refused, and warns of a job that does not end. Returns true.
     bool refuse(const detail::promise_base& frame) noexcept;

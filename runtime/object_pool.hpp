@@ -47,8 +47,8 @@ struct object_id {
 
 namespace detail {
 
-/// The slots of an object_pool without the objects: who is alive, under which generation, in which
-/// order. A slot is free, or taken for an object that is being made or ended, or has one.
+/// The slots of an object_pool without the objects: which hold one, of which generation, in which
+/// order. A slot is free; or taken, while its object is being made or destroyed; or holds one.
 class object_slots final : leak_source {
 public:
     object_slots(std::size_t max, const creation_site& where) noexcept : max_(max), where_(where) {}
@@ -62,13 +62,13 @@ public:
     /// errors   std::length_error if there are as many objects as may be; std::bad_alloc
     [[nodiscard]] std::uint32_t take();
 
-    /// The object in a slot that was taken is there, and has an id from now on.
+    /// The object in a taken slot has been made, and has an id from now on.
     void begin(std::uint32_t index, const creation_site& where) noexcept;
 
-    /// It is about to go, and cannot be found any more.
+    /// The object is about to be destroyed, and cannot be found any more.
     void end(std::uint32_t index) noexcept;
 
-    /// There is no object in a slot that was taken: it is free.
+    /// Frees a taken slot, which holds no object.
     void put_back(std::uint32_t index) noexcept;
 
     [[nodiscard]] bool has(const object_id& id) const noexcept {
@@ -79,7 +79,7 @@ public:
         return {slots_[index].generation, index};
     }
 
-    /// Those that are there, in the order in which they were made; `none` at the end.
+    /// The slots that hold one, in the order in which they were made; `none` at the end.
     [[nodiscard]] std::uint32_t first() const noexcept { return first_; }
 
     [[nodiscard]] std::uint32_t after(std::uint32_t index) const noexcept {
@@ -93,7 +93,7 @@ public:
 private:
     struct slot {
         std::uint64_t generation = 0; // 0 while there is no object
-        std::uint32_t next = none;    // among those that have one, or among those that are free
+        std::uint32_t next = none;    // among those that hold one, or among the free ones
         std::uint32_t previous = none;
         creation_site where; // the object
     };
@@ -112,7 +112,7 @@ private:
     creation_site where_;
 };
 
-/// Memory for `Count` objects of type T, of which none is made by itself.
+/// Raw memory for `Count` objects of type T.
 template <class T, std::size_t Count>
 class object_block {
 public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// sleep_for, sleep_until and yield: yielding, for a time or for an iteration of the loop.
+// sleep_for, sleep_until and yield: suspend until a time, or until all others that are ready have
+// run.
 #pragma once
 
 #include "loop.hpp"
@@ -11,8 +12,8 @@ namespace coracle {
 
 namespace detail {
 
-/// `delay` in nanoseconds; as many as there can be where it is longer, such as hours::max(), whose
-/// plain conversion would overflow into the past.
+/// `delay` in nanoseconds, clamped to their range: converting hours::max() would overflow into the
+/// past.
 template <class Representation, class Period>
 [[nodiscard]] constexpr std::chrono::nanoseconds
 saturated(std::chrono::duration<Representation, Period> delay) noexcept {
@@ -25,7 +26,7 @@ saturated(std::chrono::duration<Representation, Period> delay) noexcept {
     return std::chrono::duration_cast<nanoseconds>(delay);
 }
 
-/// `delay` after now; time_point::max() where that is beyond what the clock can say.
+/// `delay` after now, clamped to time_point::max().
 [[nodiscard]] inline time_point after(std::chrono::nanoseconds delay) {
     const time_point present = now();
     return delay > time_point::max() - present ? time_point::max() : present + delay;

@@ -68,7 +68,7 @@ public:
         return static_cast<std::remove_reference_t<Awaitable>&&>(awaited);
     }
 
-    /// What another library has made is awaited through an adapter.
+    /// An awaitable of another library is awaited through an adapter.
     template <class Awaitable>
         requires foreign<awaiter_t<Awaitable>>
     [[nodiscard]] auto await_transform(Awaitable&& awaited,

@@ -18,7 +18,7 @@ namespace coracle {
 
 class timer_wheel;
 
-/// Something to be told when a deadline has come. Lives where its owner lives; removes itself.
+/// Derive from it to be told when a deadline has come; the destructor disarms it.
 class timer {
 public:
     timer(const timer&) = delete;
@@ -50,11 +50,10 @@ public:
     timer_wheel(const timer_wheel&) = delete;
     timer_wheel& operator=(const timer_wheel&) = delete;
 
-    /// Adds a timer that is not armed. A deadline that has passed already expires at the next
-    /// iteration.
+    /// Arms a timer that is not armed. One whose deadline has passed expires at the next `advance`.
     void add(timer& added, time_point deadline) noexcept;
 
-    /// Removes a timer that is armed.
+    /// Disarms a timer that is armed.
     void remove(timer& removed) noexcept;
 
     /// Expires all whose deadline is not after `now`.
@@ -79,7 +78,7 @@ private:
 
     std::array<std::uint64_t, levels> occupied_ = {}; // one bit for each slot that holds timers
     std::array<std::array<timer*, slots>, levels> wheel_ = {};
-    std::uint64_t time_ = 0; // all deadlines before this have expired
+    std::uint64_t time_ = 0; // no armed timer has an earlier deadline
     std::size_t size_ = 0;
     std::uint16_t levels_used_ = 0; // one bit for each level that holds timers
 };

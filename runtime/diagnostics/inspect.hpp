@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// inspect: what is everything waiting for? The tree of the jobs of a loop at one moment, as values.
+// inspect: what everything waits for. The tree of the jobs of a loop at one moment, as values.
 //
-// The tree of jobs is the list of everything alive: each waits on one awaiter, and an awaiter that
-// is a scope knows the jobs below it. Looking costs those who look, and nearly nothing otherwise; a
-// build with CORACLE_INSPECT=OFF records neither places nor names nor times, and still has the
+// Each job waits on one awaiter, and a scope is an awaiter that knows the jobs below it. So the
+// tree has everything that `run` waits for; only the job of a `bridge`, which is below no other, is
+// not in it. A build with CORACLE_INSPECT=OFF records no places, names and times, and still has the
 // tree.
 #pragma once
 

@@ -59,7 +59,7 @@ bool remote_call::withdraw() noexcept {
     if (!stage_.compare_exchange_strong(expected, stage::withdrawn))
         return false;
     discard();
-    reply_.reset(); // which refers back to this
+    reply_.reset(); // it keeps this alive
     return true;
 }
 

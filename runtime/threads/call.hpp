@@ -68,7 +68,7 @@ private:
     void send_reply() noexcept;
 
     loop_handle home_;
-    std::unique_ptr<remote_queue::work_item> reply_; // made in advance: an answer cannot fail
+    std::unique_ptr<remote_queue::work_item> reply_; // allocated first, so that no answer can fail
     std::atomic<stage> stage_ = stage::queued;
     bool dropped_ = false;
 };

@@ -25,6 +25,8 @@ public:
     /// Returns false, and destroys `function` unrun, if the loop has ended. If the loop ends before
     /// it has run the function, that is destroyed unrun, and a warning says so when the context
     /// ends. An exception out of it becomes a warning.
+    ///
+    /// errors   std::bad_alloc
     template <std::invocable Function>
     bool post(Function function, creation_site where = {}) const {
         struct posted final : detail::remote_queue::work_item {

@@ -23,7 +23,7 @@ public:
 private:
     void first_use(const char* what) noexcept;
 
-    std::atomic<const thread_state*> owner_ = nullptr; // atomic for the sake of the mistake
+    std::atomic<const thread_state*> owner_ = nullptr; // atomic, since two threads may misuse it
 };
 
 /// The message, for those who know by themselves that the thread is the wrong one.

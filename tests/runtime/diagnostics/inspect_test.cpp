@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // inspect: the tree holds every job, says what each waits for, and measures time by the loop's
-// turn.
+// iteration.
 
 #include "virtual_loop.hpp"
 
