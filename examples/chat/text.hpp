@@ -8,7 +8,7 @@
 
 namespace chat {
 
-/// Whether `name` is 1 to 16 ASCII work items, digits, '_' and '-'.
+/// Whether `name` is 1 to 16 ASCII letters, digits, '_' and '-'.
 [[nodiscard]] bool is_valid_name(std::string_view name) noexcept;
 
 /// Appends `text` as valid UTF-8 that is safe to show on another terminal:
