@@ -40,7 +40,7 @@ using moment = std::optional<clock_type::time_point>;
 /// One kevent: what (ident, filter) names within a queue.
 struct knote {
     kernel_event asked = {};
-    bool known = false; // or this is room for one
+    bool known = false; // or this entry is unused
     bool enabled = true;
     bool active = false; // something has happened since it was last fetched
     bool queued = false;
@@ -78,11 +78,11 @@ verdict look(int descriptor, short filter) {
         // A listener has no bytes, but connections.
         seen.data = ::ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : 1;
     } else {
-        int room = 0;
-        socklen_t size = sizeof room;
-        if (::getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &room, &size) == 0 &&
+        int buffer_bytes = 0;
+        socklen_t size = sizeof buffer_bytes;
+        if (::getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, &size) == 0 &&
             ::ioctl(descriptor, TIOCOUTQ, &bytes) == 0)
-            seen.data = std::max(room - bytes, 0);
+            seen.data = std::max(buffer_bytes - bytes, 0);
     }
     return seen;
 }
@@ -94,8 +94,8 @@ public:
     /// Applies one change; 0 or an error number.
     int apply(const kernel_event& change);
 
-    /// Fetches what holds now, at most `room` events.
-    int fetch(kernel_event* events, int room);
+    /// Fetches what holds now, at most `capacity` events.
+    int fetch(kernel_event* events, int capacity);
 
     /// Waits for news until `deadline`. False, with errno, if it cannot.
     bool wait(moment deadline);
@@ -364,12 +364,12 @@ bool queue::fetch_one(knote& note, kernel_event& event) {
     return true;
 }
 
-int queue::fetch(kernel_event* events, int room) {
+int queue::fetch(kernel_event* events, int capacity) {
     expire_timers(clock_type::now());
     const std::size_t waiting = queued_.size();
     std::size_t seen = 0;
     int count = 0;
-    for (; seen < waiting && count < room && !queued_.empty(); ++seen) {
+    for (; seen < waiting && count < capacity && !queued_.empty(); ++seen) {
         const auto [ident, filter] = queued_.front();
         queued_.erase(queued_.begin());
         knote& note = *find(ident, filter);

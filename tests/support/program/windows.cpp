@@ -38,8 +38,8 @@ void need_console() {
     static_cast<void>(done);
 }
 
-/// What is written at an end, and read after it.
-constexpr DWORD room_bytes = 1 << 16;
+/// What a program may write before anybody reads.
+constexpr DWORD pipe_bytes = 1 << 16;
 
 struct pipe_ends {
     HANDLE ours = nullptr;
@@ -49,7 +49,7 @@ struct pipe_ends {
 pipe_ends make_pipe() {
     SECURITY_ATTRIBUTES inherited = {sizeof inherited, nullptr, TRUE};
     pipe_ends made;
-    check(::CreatePipe(&made.ours, &made.theirs, &inherited, room_bytes), "CreatePipe");
+    check(::CreatePipe(&made.ours, &made.theirs, &inherited, pipe_bytes), "CreatePipe");
     check(::SetHandleInformation(made.ours, HANDLE_FLAG_INHERIT, 0), "SetHandleInformation");
     return made;
 }

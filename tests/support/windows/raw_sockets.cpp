@@ -31,13 +31,13 @@ std::wstring type_of(native_handle handle) {
     using query_object = LONG(NTAPI*)(HANDLE, int, void*, ULONG, ULONG*);
     static const auto query = system_call<query_object>("NtQueryObject");
     constexpr int type_information = 2;
-    alignas(PUBLIC_OBJECT_TYPE_INFORMATION) std::array<std::byte, 1024> room;
+    alignas(PUBLIC_OBJECT_TYPE_INFORMATION) std::array<std::byte, 1024> storage;
     ULONG used = 0;
-    if (query(reinterpret_cast<HANDLE>(handle), type_information, room.data(), room.size(),
+    if (query(reinterpret_cast<HANDLE>(handle), type_information, storage.data(), storage.size(),
               &used) != 0)
         return {};
     const UNICODE_STRING& name =
-        reinterpret_cast<const PUBLIC_OBJECT_TYPE_INFORMATION*>(room.data())->TypeName;
+        reinterpret_cast<const PUBLIC_OBJECT_TYPE_INFORMATION*>(storage.data())->TypeName;
     return {name.Buffer, name.Length / sizeof(wchar_t)};
 }
 

@@ -82,7 +82,7 @@ struct requests : single_use {
 };
 
 struct request {
-    OVERLAPPED room = {}; // first, and it stays where it is
+    OVERLAPPED overlapped = {}; // stays where it is until the request has ended
     requests* queue = nullptr;
     buffer* bytes = nullptr;
     WSABUF part = {};
@@ -107,7 +107,7 @@ public:
     completions* make_completions(DWORD size, const notification* how);
     void close(completions* closed);
     requests* make_requests(std::unique_ptr<requests> wanted);
-    ULONG dequeue(completions* from, completion* to, ULONG room);
+    ULONG dequeue(completions* from, completion* to, ULONG capacity);
     int notify(completions* about);
     buffer* add(char* data, DWORD size);
     void remove(buffer* known);
@@ -259,12 +259,12 @@ void world::commit(requests* queue) {
 void world::begin(std::unique_ptr<request> begun) {
     request& one = *begun;
     // With its lowest bit set, the event keeps packets away from the port that the socket may have.
-    one.room.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<ULONG_PTR>(event_) | 1);
+    one.overlapped.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<ULONG_PTR>(event_) | 1);
     DWORD flags = one.flags & wait_for_all ? MSG_WAITALL : 0;
     const SOCKET handle = one.queue->handle;
-    const int answer = one.sends
-                           ? ::WSASend(handle, &one.part, 1, nullptr, 0, &one.room, nullptr)
-                           : ::WSARecv(handle, &one.part, 1, nullptr, &flags, &one.room, nullptr);
+    const int answer =
+        one.sends ? ::WSASend(handle, &one.part, 1, nullptr, 0, &one.overlapped, nullptr)
+                  : ::WSARecv(handle, &one.part, 1, nullptr, &flags, &one.overlapped, nullptr);
     const int failure = answer == 0 ? 0 : ::WSAGetLastError();
     ::SetEvent(event_);
     if (failure != 0 && failure != WSA_IO_PENDING)
@@ -275,14 +275,14 @@ void world::begin(std::unique_ptr<request> begun) {
 void world::collect() {
     for (auto each = under_way_.begin(); each != under_way_.end();) {
         request& one = **each;
-        if (!HasOverlappedIoCompleted(&one.room)) {
+        if (!HasOverlappedIoCompleted(&one.overlapped)) {
             ++each;
             continue;
         }
         DWORD bytes = 0;
         DWORD flags = 0;
         DWORD status = ERROR_SUCCESS;
-        if (!::WSAGetOverlappedResult(one.queue->handle, &one.room, &bytes, FALSE, &flags))
+        if (!::WSAGetOverlappedResult(one.queue->handle, &one.overlapped, &bytes, FALSE, &flags))
             status = ::GetLastError();
         finish(one, status, bytes);
         each = under_way_.erase(each);
@@ -414,14 +414,14 @@ requests* world::make_requests(std::unique_ptr<requests> wanted) {
     return queues_.back().get();
 }
 
-ULONG world::dequeue(completions* from, completion* to, ULONG room) {
+ULONG world::dequeue(completions* from, completion* to, ULONG capacity) {
     const exclusive mine(*from);
     const std::lock_guard guard(lock_);
     if (!has(completions_, from))
         return corrupt_queue;
     collect();
     ULONG count = 0;
-    for (; count < room && !from->come.empty(); ++count) {
+    for (; count < capacity && !from->come.empty(); ++count) {
         to[count] = from->come.front().first;
         from->loud -= from->come.front().second ? 1 : 0;
         from->come.pop_front();
@@ -550,8 +550,8 @@ request_queue PASCAL create_request_queue(SOCKET handle, ULONG max_receives, ULO
     return reinterpret_cast<request_queue>(the_world().make_requests(std::move(wanted)));
 }
 
-ULONG PASCAL dequeue_completion(completion_queue from, completion* to, ULONG room) {
-    return the_world().dequeue(real(from), to, room);
+ULONG PASCAL dequeue_completion(completion_queue from, completion* to, ULONG capacity) {
+    return the_world().dequeue(real(from), to, capacity);
 }
 
 void PASCAL deregister_buffer(buffer_id known) {
@@ -576,11 +576,11 @@ BOOL PASCAL resize_request_queue(request_queue which, DWORD max_receives, DWORD 
 }
 
 int WSAAPI ioctl_with_table(SOCKET handle, DWORD code, void* in, DWORD in_size, void* out,
-                            DWORD out_size, DWORD* count, OVERLAPPED* room,
+                            DWORD out_size, DWORD* count, OVERLAPPED* overlapped,
                             LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
     if (code != code_of_tables || in_size != sizeof table_name ||
         !IsEqualGUID(*static_cast<const GUID*>(in), table_name))
-        return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, room, done);
+        return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, overlapped, done);
     if (out_size < sizeof(functions)) {
         ::WSASetLastError(WSAEFAULT);
         return SOCKET_ERROR;
