@@ -105,8 +105,9 @@ concept fallible =
 
 /// Awaits without throwing: `result<std::size_t> n = co_await as_result(peer.read(buffer));`
 ///
-/// Only std::system_error and cancellation become a result; any other exception passes through. Of
-/// an awaitable that gives a reference it is a result of a std::reference_wrapper.
+/// Only a std::system_error with a code and cancellation become a result; any other exception
+/// passes through. Of an awaitable that gives a reference it is a result of a
+/// std::reference_wrapper.
 template <awaitable Awaitable>
 [[nodiscard]] auto as_result(Awaitable awaited CORACLE_LIFETIMEBOUND) {
     if constexpr (fallible<Awaitable>)

@@ -143,6 +143,8 @@ template <class Function>
     } catch (const cancelled&) {
         return cancelled_code();
     } catch (const std::system_error& error) {
+        if (!error.code())
+            throw; // as a result it would be a success
         return error.code();
     }
 }

@@ -172,3 +172,15 @@ TEST_CASE_FIXTURE(virtual_loop, "as_result: it can be given to whatever takes an
         CHECK(timed.error() == std::errc::timed_out);
     });
 }
+
+TEST_CASE_FIXTURE(virtual_loop, "as_result: a system_error without a code is not a success") {
+    run([]() -> task<> {
+        auto fails = []() -> task<> {
+            throw std::system_error(std::error_code(), "forgot errno");
+            co_return;
+        };
+        auto tries = [&]() -> task<> { static_cast<void>(co_await as_result(fails())); };
+        const std::string thrown = co_await failure_of(tries());
+        CHECK(thrown.starts_with("forgot errno"));
+    });
+}
