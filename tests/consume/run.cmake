@@ -26,13 +26,6 @@ if(CONSUMER STREQUAL "find_package")
         endif()
     endif()
 
-    # The consumer's build type is his own affair, so let it be the other one.
-    if(BUILD_TYPE STREQUAL "Debug")
-        set(BUILD_TYPE Release)
-    else()
-        set(BUILD_TYPE Debug)
-    endif()
-
     file(GLOB_RECURSE installed_files "${WORK_DIR}/moved/*.cmake" "${WORK_DIR}/moved/*.hpp")
     foreach(file IN LISTS installed_files)
         file(READ "${file}" text)
@@ -46,6 +39,13 @@ elseif(CONSUMER STREQUAL "fetch_content")
     list(APPEND arguments "-DFETCHCONTENT_SOURCE_DIR_CORACLE=${LIBRARY_SOURCE_DIR}")
 else()
     list(APPEND arguments "-DCORACLE_SOURCE_DIR=${LIBRARY_SOURCE_DIR}")
+endif()
+
+# The consumer's build type is his own affair, so let it be the other one.
+if(BUILD_TYPE STREQUAL "Debug")
+    set(BUILD_TYPE Release)
+else()
+    set(BUILD_TYPE Debug)
 endif()
 
 run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/${CONSUMER}" -B "${WORK_DIR}/build"
