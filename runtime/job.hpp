@@ -247,6 +247,27 @@ public:
         ready_->push(*this);
     }
 
+    /// Says where the job begins. Until it runs it counts as ready.
+    void begin_with(detail::promise_base& root) noexcept {
+        root.owner = this;
+        name_after(root);
+        frame_ = &root;
+    }
+
+    /// Begins the job at once, within the job that starts it: returns when it waits for the first
+    /// time or has ended, and is gone maybe. Where the budgets are spent, it is made ready instead.
+    void run_at_once() noexcept;
+
+    /// Begins the job in place of the one that starts it. The caller, which waits from now on,
+    /// resumes the returned frame.
+    [[nodiscard]] std::coroutine_handle<> enter() noexcept {
+        if (refusing_ || --detail::this_thread.inline_budget <= 0) [[unlikely]] {
+            ready_->push(*this);
+            return std::noop_coroutine();
+        }
+        return resumption();
+    }
+
     /// The frame with which a job taken from the ready queue goes on.
     [[nodiscard]] std::coroutine_handle<> resumption() noexcept {
         set_current();
@@ -302,6 +323,22 @@ private:
 inline void name_this_job(job_label name) noexcept {
     if (detail::this_thread.running_job)
         detail::this_thread.running_job->text = name.text();
+}
+
+inline void job::run_at_once() noexcept {
+    detail::thread_state& thread = detail::this_thread;
+    if (thread.start_budget <= 0 || __builtin_frame_address(0) < thread.stack_limit) [[unlikely]] {
+        ready_->push(*this);
+        return;
+    }
+    auto* const starter = static_cast<job*>(thread.running_job);
+    const int budget = thread.inline_budget;
+    const int given = inline_budget();
+    thread.inline_budget = given;
+    resumption().resume();
+    thread.start_budget -= 1 + given - thread.inline_budget;
+    thread.running_job = starter;
+    thread.inline_budget = starter && starter->refusing_ ? detail::inline_budget_spent : budget;
 }
 
 inline void awaiter::begin(detail::promise_base& frame) noexcept {

@@ -26,12 +26,6 @@ loop::~loop() {
     detail::this_thread.loop = nullptr;
 }
 
-loop& loop::current() {
-    if (!detail::this_thread.loop)
-        detail::no_loop_here("no loop runs on this thread: call this from within coracle::run");
-    return *detail::this_thread.loop;
-}
-
 bool loop::is_current(const loop& asked) noexcept {
     return detail::this_thread.loop == &asked;
 }
@@ -57,7 +51,13 @@ void loop::end_posting(std::vector<leak>& to) {
 void loop::run_jobs() noexcept {
     remote_queue_->run_all();
     calls_ = 0;
-    for (int resumed = 0; resumed < ready_budget && calls_ < call_budget; ++resumed) {
+    detail::this_thread.start_budget = start_budget;
+    detail::this_thread.stack_limit =
+        static_cast<const std::byte*>(__builtin_frame_address(0)) - stack_budget_bytes;
+    // Both budgets are looked at, since the jobs after the one that has spent the second would
+    // start all their children before any of these runs.
+    for (int resumed = 0; resumed < ready_budget && detail::this_thread.start_budget > 0;
+         ++resumed) {
         job* const next = ready_.pop();
         if (!next)
             break;
@@ -65,6 +65,7 @@ void loop::run_jobs() noexcept {
         next->resumption().resume();
     }
     detail::this_thread.running_job = nullptr;
+    detail::this_thread.start_budget = 0;
 }
 
 void loop::collect() {

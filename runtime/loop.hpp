@@ -71,7 +71,10 @@ public:
 
     /// A job has called the kernel and goes on at once. An iteration allows a limited number of
     /// such calls before it polls again.
-    void note_call() noexcept { ++calls_; }
+    void note_call() noexcept {
+        if (++calls_ >= call_budget) [[unlikely]]
+            detail::this_thread.start_budget = 0;
+    }
 
 private:
     /// The first half of an iteration: what was posted, then a number of the jobs that are ready.
@@ -92,6 +95,12 @@ private:
     /// The most jobs resumed in one iteration, so that the kernel is asked often enough.
     static constexpr int ready_budget = 256;
 
+    /// The same for the steps of children that run within the job that starts them.
+    static constexpr int start_budget = 16384;
+
+    /// The same for the machine stack that these children use, when each starts the next one.
+    static constexpr std::ptrdiff_t stack_budget_bytes = 64 * 1024;
+
     /// The same for what they ask of the kernel, which each of them may do many times.
     static constexpr int call_budget = 256;
 
@@ -105,6 +114,12 @@ private:
     std::shared_ptr<detail::remote_queue> remote_queue_;
     std::weak_ptr<detail::remote_queue> handles_; // to the same, shared by the handles only
 };
+
+inline loop& loop::current() {
+    if (!detail::this_thread.loop) [[unlikely]]
+        detail::no_loop_here("no loop runs on this thread: call this from within coracle::run");
+    return *detail::this_thread.loop;
+}
 
 /// The present on this thread's loop.
 [[nodiscard]] inline time_point now() {

@@ -15,21 +15,18 @@ const job* child::parent() const noexcept {
     return scope_->waiter();
 }
 
-scope::~scope() {
-    if (first_)
-        fatal(fmt::format("a {} was destroyed while jobs in it run", kind()));
+void scope::destroyed_with_children() const noexcept {
+    fatal(fmt::format("a {} was destroyed while jobs in it run", kind()));
 }
 
-void scope::adopt(child& added) noexcept {
-    if (!ready_->on_own_thread()) [[unlikely]]
-        used_on_wrong_thread("task_group::start");
-    added.scope_ = this;
-    added.next_ = first_;
-    if (first_)
-        first_->previous_ = &added;
-    first_ = &added;
-    if (children_cancelled())
-        added.cancel(reason_);
+std::coroutine_handle<> scope::run_children(promise_base& frame, child& first) noexcept {
+    begin_join(frame);
+    child* each = &first;
+    while (child* const next = each->previous_) {
+        each->run_at_once();
+        each = next;
+    }
+    return each->enter();
 }
 
 void scope::cancel_children(cancel_reason why) noexcept {
@@ -46,7 +43,8 @@ std::coroutine_handle<> scope::retire(child& gone) noexcept {
         gone.next_->previous_ = gone.previous_;
     ended(gone);
     gone.retired();
-    if (!first_ && waiter())
+    // Whoever is ready already, because the children before this one had ended, is not woken again.
+    if (!first_ && waiter() && waiter()->pending() == this)
         return waiter()->wake_inline();
     return std::noop_coroutine();
 }

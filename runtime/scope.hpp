@@ -43,8 +43,8 @@ protected:
     ~child() = default;
 
     template <class T>
-    void begin(task<T>& root) noexcept {
-        root.start(*this);
+    void set_root(task<T>& root) noexcept {
+        root.begin(*this);
         root_ = &root.promise();
     }
 
@@ -63,9 +63,7 @@ private:
 template <class T>
 class result_child final : public child {
 public:
-    explicit result_child(task<T>&& root) noexcept : root_(std::move(root)) {}
-
-    void begin() noexcept { child::begin(root_); }
+    explicit result_child(task<T>&& root) noexcept : root_(std::move(root)) { set_root(root_); }
 
     T take() { return root_.take(); }
 
@@ -78,33 +76,53 @@ public:
     /// Suspends until no child is left. Throws nothing: see `rethrow` of the derived class.
     class join_operation {
     public:
-        explicit join_operation(scope& joined) noexcept : scope_(&joined) {}
+        join_operation(scope& joined, child* first) noexcept : scope_(&joined), first_(first) {}
 
         [[nodiscard]] bool await_ready() const noexcept { return !scope_->first_; }
 
         template <std::derived_from<promise_base> Promise>
-        void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        [[nodiscard]] std::coroutine_handle<>
+        await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+            if (first_)
+                return scope_->run_children(awaiting.promise(), *first_);
             scope_->begin_join(awaiting.promise());
+            return std::noop_coroutine();
         }
 
         void await_resume() const noexcept { scope_->end(); }
 
     private:
         scope* scope_;
+        child* first_; // the first of those that are to be begun
     };
 
     scope(const scope&) = delete;
     scope& operator=(const scope&) = delete;
 
-    [[nodiscard]] join_operation join() noexcept { return join_operation(*this); }
+    [[nodiscard]] join_operation join() noexcept { return join_operation(*this, nullptr); }
 
-    /// Begins to wait for the end of the children; there is one at least. A job that is cancelled
-    /// waits all the same: children are not left behind.
-    void begin_join(promise_base& frame) noexcept {
-        begin(frame);
-        if (frame.owner->cancelled())
-            interrupt();
+    /// The same, and begins the children first: see `run_children`.
+    [[nodiscard]] join_operation run(child& first) noexcept {
+        return join_operation(*this, &first);
     }
+
+    /// Adds a child, which is to be begun. It is cancelled from the start if the others are.
+    void adopt(child& added) noexcept {
+        if (!ready_->on_own_thread()) [[unlikely]]
+            used_on_wrong_thread("task_group::start");
+        added.scope_ = this;
+        added.next_ = first_;
+        if (first_)
+            first_->previous_ = &added;
+        first_ = &added;
+        if (children_cancelled()) [[unlikely]]
+            added.cancel(reason_);
+    }
+
+    /// Begins to wait for the children of `frame`, and begins those that have been adopted, from
+    /// `first` on in the order of their adoption: the last one in place of the frame. Returns what
+    /// to resume.
+    [[nodiscard]] std::coroutine_handle<> run_children(promise_base& frame, child& first) noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return !first_; }
 
@@ -119,10 +137,10 @@ public:
 protected:
     explicit scope(const char* kind) noexcept : awaiter(kind) {}
 
-    ~scope();
-
-    /// Adds a child, which its caller starts. It is cancelled from the start if the others are.
-    void adopt(child& added) noexcept;
+    ~scope() {
+        if (first_) [[unlikely]]
+            destroyed_with_children();
+    }
 
     /// Cancels all children, those of the future too.
     void cancel_children(cancel_reason why) noexcept;
@@ -137,9 +155,19 @@ protected:
 private:
     friend class child;
 
+    [[noreturn]] void destroyed_with_children() const noexcept;
+
+    /// Begins to wait for the end of the children; there is one at least. A job that is cancelled
+    /// waits all the same: children are not left behind.
+    void begin_join(promise_base& frame) noexcept {
+        begin(frame);
+        if (frame.owner->cancelled())
+            interrupt();
+    }
+
     [[nodiscard]] std::coroutine_handle<> retire(child& gone) noexcept;
 
-    child* first_ = nullptr;
+    child* first_ = nullptr; // the one adopted last; `next_` is the one adopted before it
     const ready_queue* ready_ = &loop::current().ready(); // of the loop that it belongs to
     cancel_reason reason_ = cancel_reason::none;          // why the children were cancelled
 };
@@ -148,12 +176,6 @@ private:
 class failing_scope : public scope {
 public:
     explicit failing_scope(const char* kind) noexcept : scope(kind) {}
-
-    template <class T>
-    void start(result_child<T>& added) noexcept {
-        adopt(added);
-        added.begin();
-    }
 
     /// Once joined: throws the exception of the first child that failed, if one did; else
     /// `cancelled`, if a child ended because the waiting job was cancelled.

@@ -14,8 +14,8 @@
 
 namespace coracle::detail {
 
-/// `Awaiter` has `scope()`, `start()` that starts the children, and `finish()` that gives what came
-/// of them or throws.
+/// `Awaiter` has `scope()`, `adopt_children()` that adds the children to it and returns the first
+/// one (null if there is none), and `finish()` that gives what came of them or throws.
 template <class Awaiter>
 class scope_awaiter {
     friend Awaiter;
@@ -31,17 +31,16 @@ public:
     [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
 
     template <std::derived_from<promise_base> Promise>
-    [[nodiscard]] bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+    [[nodiscard]] std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
         promise_base& frame = awaiting.promise();
         if (Awaiter::can_be_refused && frame.owner->refuses(frame)) {
             refused_ = true;
-            return frame.owner->should_yield(frame);
+            return frame.owner->resume_or_yield(frame);
         }
-        self().start();
-        if (self().scope().empty())
-            return frame.owner->should_yield(frame);
-        self().scope().begin_join(frame);
-        return true;
+        child* const first = self().adopt_children();
+        if (!first)
+            return frame.owner->resume_or_yield(frame);
+        return self().scope().run_children(frame, *first);
     }
 
     decltype(auto) await_resume() {

@@ -205,11 +205,15 @@ public:
 
     // The rest is for those who run a task as the root of a job of its own.
 
-    /// Makes `owner` ready to run this task; the frame stays this object's.
-    void start(job& owner) noexcept {
+    /// Makes this task the root of `owner`, which is to be begun; the frame stays this object's.
+    void begin(job& owner) noexcept {
         require_frame();
-        frame_.promise().owner = &owner;
-        owner.name_after(frame_.promise());
+        owner.begin_with(frame_.promise());
+    }
+
+    /// The same, and makes `owner` ready.
+    void start(job& owner) noexcept {
+        begin(owner);
         owner.schedule(frame_.promise());
     }
 

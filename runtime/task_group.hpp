@@ -17,6 +17,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <system_error>
 #include <tuple>
@@ -60,9 +61,9 @@ private:
 template <class T>
 class task_child final : public group_child {
 public:
-    task_child(task_group& in, task<T>&& root) noexcept : group_child(in), root_(std::move(root)) {}
-
-    void begin() noexcept { child::begin(root_); }
+    task_child(task_group& in, task<T>&& root) noexcept : group_child(in), root_(std::move(root)) {
+        set_root(root_);
+    }
 
 private:
     task<T> root_;
@@ -75,9 +76,9 @@ public:
     template <class Callable, class... Values>
     explicit call_child(task_group& in, Callable&& function, Values&&... arguments)
         : group_child(in), function_(std::forward<Callable>(function)),
-          arguments_(std::forward<Values>(arguments)...), root_(call()) {}
-
-    void begin() noexcept { child::begin(root_); }
+          arguments_(std::forward<Values>(arguments)...), root_(call()) {
+        set_root(root_);
+    }
 
 private:
     auto call() {
@@ -102,10 +103,12 @@ class task_group final : detail::failing_scope {
 public:
     class wait_operation;
 
-    /// Starts a job that runs `root`, a task or anything else that can be awaited, from the next
-    /// iteration on. Its result is dropped; what its failure does is the group's policy,
-    /// `on_failure`. In a cancelled group the job is cancelled from the start, and so is the next
-    /// await of the caller: a loop that goes on starting jobs comes to an end.
+    /// Starts a job that runs `root`, a task or anything else that can be awaited. It runs at once,
+    /// and `start` returns when it waits for the first time or has ended. (Where an iteration of
+    /// the loop, or the machine stack, has seen too much of that, it is made ready instead.) Its
+    /// result is dropped; what its failure does is the group's policy, `on_failure`. In a
+    /// cancelled group the job is cancelled from the start, and so is the next await of the caller:
+    /// a loop that goes on starting jobs comes to an end.
     ///
     /// owns     the task, but not what it refers to: of a lambda that captures give the lambda
     ///          itself, `start(lambda)`, and not the task that calling it makes
@@ -183,9 +186,9 @@ private:
         if (policy_ == on_failure::report)
             added->report_failure();
         adopt(*added);
-        added->begin();
         if (children_cancelled()) [[unlikely]]
             refuse_starter();
+        added->run_at_once(); // and then this group may be gone
     }
 
     /// The next await of the job that starts another one in a cancelled group is refused.
@@ -283,9 +286,10 @@ struct group_runner {
     template <class T, class Body>
     static task<T> run(on_failure policy, Body body) {
         task_group group(policy);
-        result_child<T> main(call<T>(body, group));
+        result_child<T> main(task_of<T>(body, group));
         group.body_ = &main;
-        group.failing_scope::start(main);
+        group.adopt(main);
+        co_await group.run(main);
         // More than once, if somebody outside starts a job after the last one has ended and before
         // this frame is resumed.
         while (!group.empty())
@@ -302,10 +306,26 @@ struct group_runner {
         co_return main.take();
     }
 
-    /// So that what the body throws before it has made its task is the failure of a job too.
+    /// What the body throws before it has made its task is the failure of a job too.
     template <class T, class Body>
-    static task<T> call(Body& body, task_group& group) {
-        co_return co_await std::invoke(body, group);
+    static task<T> task_of(Body& body, task_group& group) {
+        std::exception_ptr failure;
+        try {
+            return std::invoke(body, group);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        return failed<T>(std::move(failure));
+    }
+
+    template <class T>
+    static task<T> failed(std::exception_ptr failure) {
+        co_return rethrow<T>(failure);
+    }
+
+    template <class T>
+    [[noreturn]] static T rethrow(const std::exception_ptr& failure) {
+        std::rethrow_exception(failure);
     }
 };
 

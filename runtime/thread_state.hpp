@@ -23,6 +23,13 @@ struct thread_state {
     /// compiler makes no tail calls, and keeps one busy job from starving the rest.
     int inline_budget = 0;
 
+    /// Steps that children may still take in this iteration within the job that starts them;
+    /// without any left, they go through the ready queue.
+    int start_budget = 0;
+
+    /// The same as to the machine stack that they use: its lowest address at which one may begin.
+    const void* stack_limit = nullptr;
+
     /// The name of the job that runs; null between jobs.
     job_name* running_job = nullptr;
 

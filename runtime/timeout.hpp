@@ -41,12 +41,7 @@ class deadline_scope final : public scope, timer {
 public:
     deadline_scope() noexcept : scope("with_deadline") {}
 
-    template <class T>
-    void start(result_child<T>& only, time_point deadline) {
-        loop::current().timer_wheel().add(*this, deadline);
-        adopt(only);
-        only.begin();
-    }
+    void start_timer(time_point deadline) { loop::current().timer_wheel().add(*this, deadline); }
 
     /// The waiting job has been cancelled: an end from now on is not because of the deadline.
     void interrupt() noexcept override {
@@ -81,7 +76,11 @@ public:
 
     [[nodiscard]] deadline_scope& scope() noexcept { return scope_; }
 
-    void start() { scope_.start(child_, deadline_); }
+    [[nodiscard]] child* adopt_children() {
+        scope_.start_timer(deadline_);
+        scope_.adopt(child_);
+        return &child_;
+    }
 
     await_result_t<Awaitable> finish() {
         if (scope_.timed_out())
@@ -156,12 +155,6 @@ class shield_scope final : public scope {
 public:
     shield_scope() noexcept : scope("shielded") {}
 
-    template <class T>
-    void start(result_child<T>& only) noexcept {
-        adopt(only);
-        only.begin();
-    }
-
     void interrupt() noexcept override {}
 
 private:
@@ -177,7 +170,10 @@ public:
 
     [[nodiscard]] shield_scope& scope() noexcept { return scope_; }
 
-    void start() noexcept { scope_.start(child_); }
+    [[nodiscard]] child* adopt_children() noexcept {
+        scope_.adopt(child_);
+        return &child_;
+    }
 
     await_result_t<Awaitable> finish() { return child_.take(); }
 

@@ -2,15 +2,15 @@
 //
 // when_all and when_any: several awaitables at once, until all or one of them are done.
 //
-// Each runs as a job of its own below the awaiting one. Neither returns before every one of them
+// Each runs as a job of its own below the awaiting one, and is begun in the order given: it runs
+// until it first waits, and then the next one is begun. Neither returns before every one of them
 // has ended: what is no longer wanted is cancelled and awaited.
 #pragma once
 
 #include "awaitable.hpp"
 #include "scope_awaiter.hpp"
 #include <cstddef>
-#include <deque>
-#include <iterator>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
@@ -45,25 +45,83 @@ using element_of = value_of<object_of<T>>;
 template <class Range>
 using range_result_t = await_result_t<std::ranges::range_value_t<Range>>;
 
-/// The children of a range, which stay where they are made.
-template <class Range>
-std::deque<result_child<range_result_t<Range>>> children_of(Range& awaited) {
-    std::deque<result_child<range_result_t<Range>>> children;
-    for (auto&& each : awaited)
-        children.emplace_back(as_task(std::move(each)));
-    return children;
+template <class... T>
+child* adopt_all(scope& parent, std::tuple<result_child<T>...>& children) noexcept {
+    std::apply([&](auto&... each) { (parent.adopt(each), ...); }, children);
+    return &std::get<0>(children);
 }
+
+/// The children of a range, all of them in one block of memory, where they stay.
+template <class T>
+class child_array {
+public:
+    template <class Range>
+    explicit child_array(Range& awaited) {
+        if constexpr (std::ranges::forward_range<Range>) {
+            fill(awaited, static_cast<std::size_t>(std::ranges::distance(awaited)));
+        } else { // its elements come only once, and are to be counted first
+            std::vector<task<T>> tasks;
+            for (auto&& each : awaited)
+                tasks.push_back(as_task(std::move(each)));
+            fill(tasks, tasks.size());
+        }
+    }
+
+    ~child_array() { clear(); }
+
+    child_array(const child_array&) = delete;
+    child_array& operator=(const child_array&) = delete;
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    [[nodiscard]] result_child<T>& operator[](std::size_t index) noexcept { return first_[index]; }
+
+    [[nodiscard]] result_child<T>* begin() noexcept { return first_; }
+
+    [[nodiscard]] result_child<T>* end() noexcept { return first_ + size_; }
+
+    /// Returns the first one; null if there is none.
+    [[nodiscard]] child* adopt_all(scope& parent) noexcept {
+        for (result_child<T>& each : *this)
+            parent.adopt(each);
+        return size_ == 0 ? nullptr : first_;
+    }
+
+private:
+    using child_type = result_child<T>;
+
+    template <class Tasks>
+    void fill(Tasks& tasks, std::size_t count) {
+        if (count == 0)
+            return;
+        capacity_ = count;
+        first_ = static_cast<child_type*>(allocate_frame(count * sizeof(child_type)));
+        try {
+            for (auto&& each : tasks) {
+                std::construct_at(first_ + size_, as_task(std::move(each)));
+                ++size_;
+            }
+        } catch (...) {
+            clear();
+            throw;
+        }
+    }
+
+    void clear() noexcept {
+        std::destroy(begin(), end());
+        if (first_)
+            deallocate_frame(first_, capacity_ * sizeof(child_type));
+    }
+
+    child_type* first_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
 
 /// The first child that ends decides the outcome; the others are cancelled.
 class first_scope final : public scope {
 public:
     first_scope() noexcept : scope("when_any") {}
-
-    template <class T>
-    void start(result_child<T>& added) noexcept {
-        adopt(added);
-        added.begin();
-    }
 
     [[nodiscard]] const child* winner() const noexcept { return winner_; }
 
@@ -94,9 +152,7 @@ public:
 
     [[nodiscard]] failing_scope& scope() noexcept { return scope_; }
 
-    void start() noexcept {
-        std::apply([this](auto&... each) { (scope_.start(each), ...); }, children_);
-    }
+    [[nodiscard]] child* adopt_children() noexcept { return adopt_all(scope_, children_); }
 
     tuple_of_values<Awaitables...> finish() {
         scope_.rethrow();
@@ -114,14 +170,11 @@ private:
 template <class Range>
 class all_of_range_awaiter final : public scope_awaiter<all_of_range_awaiter<Range>> {
 public:
-    explicit all_of_range_awaiter(Range&& awaited) : children_(children_of(awaited)) {}
+    explicit all_of_range_awaiter(Range&& awaited) : children_(awaited) {}
 
     [[nodiscard]] failing_scope& scope() noexcept { return scope_; }
 
-    void start() noexcept {
-        for (auto& each : children_)
-            scope_.start(each);
-    }
+    [[nodiscard]] child* adopt_children() noexcept { return children_.adopt_all(scope_); }
 
     vector_of_values<Range> finish() {
         scope_.rethrow();
@@ -135,7 +188,7 @@ public:
     }
 
 private:
-    std::deque<result_child<range_result_t<Range>>> children_;
+    child_array<range_result_t<Range>> children_;
     failing_scope scope_{"when_all"};
 };
 
@@ -146,9 +199,7 @@ public:
 
     [[nodiscard]] first_scope& scope() noexcept { return scope_; }
 
-    void start() noexcept {
-        std::apply([this](auto&... each) { (scope_.start(each), ...); }, children_);
-    }
+    [[nodiscard]] child* adopt_children() noexcept { return adopt_all(scope_, children_); }
 
     std::variant<element_of<await_result_t<Awaitables>>...> finish() {
         scope_.remember_failure();
@@ -197,17 +248,14 @@ namespace detail {
 template <class Range>
 class any_of_range_awaiter final : public scope_awaiter<any_of_range_awaiter<Range>> {
 public:
-    explicit any_of_range_awaiter(Range&& awaited) : children_(children_of(awaited)) {
-        if (children_.empty())
+    explicit any_of_range_awaiter(Range&& awaited) : children_(awaited) {
+        if (children_.size() == 0)
             throw std::invalid_argument("when_any of nothing would wait for ever");
     }
 
     [[nodiscard]] first_scope& scope() noexcept { return scope_; }
 
-    void start() noexcept {
-        for (auto& each : children_)
-            scope_.start(each);
-    }
+    [[nodiscard]] child* adopt_children() noexcept { return children_.adopt_all(scope_); }
 
     any_result<element_of<range_result_t<Range>>> finish() {
         scope_.remember_failure();
@@ -218,7 +266,7 @@ public:
     }
 
 private:
-    std::deque<result_child<range_result_t<Range>>> children_;
+    child_array<range_result_t<Range>> children_;
     first_scope scope_;
 };
 

@@ -125,7 +125,7 @@ task<> woken() {
 
 TEST_CASE("system calls: each one fails in each way during conversations") {
     if (answers_as_planned())
-        CHECK(fail_everything(conversations) > 300);
+        CHECK(fail_everything(conversations) > 250);
 }
 
 TEST_CASE("system calls: each one fails in each way while everybody waits for everybody") {

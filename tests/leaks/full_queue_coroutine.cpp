@@ -63,6 +63,9 @@ task<> write_numbers(stream& to, std::uint64_t count) {
         ++started;
         const auto written = co_await as_result(to.write(const_buffer(&number, sizeof number)));
         note(written.has_value(), written.error());
+        // So that reads wait, and can be cancelled.
+        for (int i = 0; number % 4 == 0 && i < 3; ++i)
+            co_await sleep_for(std::chrono::nanoseconds(0));
     }
 }
 

@@ -188,7 +188,10 @@ TEST_CASE("inspect: from another thread, as long as the loop lives") {
 TEST_CASE_FIXTURE(virtual_loop, "inspect: a ready job and a cancelled one") {
     run([]() -> task<> {
         auto body = [](task_group& group) -> task<> {
-            group.start([]() -> task<> { co_await yield(); });
+            group.start([]() -> task<> {
+                co_await yield();
+                co_await yield();
+            });
             co_await yield();
             const inspection before = inspect();
             REQUIRE(before.root().children.size() == 2);
