@@ -40,7 +40,7 @@ private:
 
 class rounds {
 public:
-    /// `measure` does its work once and returns the nanoseconds of one thing.
+    /// `measure` does its work once and returns the nanoseconds of one thing, or in another unit.
     void add(std::string what, std::function<double()> measure) {
         contestants_.push_back({std::move(what), std::move(measure), {}});
     }
@@ -51,18 +51,18 @@ public:
             each.measure();
         for (unsigned round = 0; round < count; ++round) {
             for (contestant& each : contestants_)
-                each.results_ns.push_back(each.measure());
+                each.results.push_back(each.measure());
         }
     }
 
-    void print(const char* title) {
-        std::printf("| %-44s | median ns | min ns | max ns |\n", title);
+    void print(const char* title, const char* unit = "ns") {
+        std::printf("| %-44s | median %s | min %s | max %s |\n", title, unit, unit, unit);
         std::printf("|%s|----------:|-------:|-------:|\n", std::string(46, '-').c_str());
         for (contestant& each : contestants_) {
-            std::ranges::sort(each.results_ns);
+            std::ranges::sort(each.results);
             std::printf("| %-44s | %9.2f | %6.2f | %6.2f |\n", each.what.c_str(),
-                        each.results_ns[each.results_ns.size() / 2], each.results_ns.front(),
-                        each.results_ns.back());
+                        each.results[each.results.size() / 2], each.results.front(),
+                        each.results.back());
         }
     }
 
@@ -70,7 +70,7 @@ private:
     struct contestant {
         std::string what;
         std::function<double()> measure;
-        std::vector<double> results_ns;
+        std::vector<double> results;
     };
 
     std::vector<contestant> contestants_;

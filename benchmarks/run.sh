@@ -10,8 +10,8 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: run.sh [echo] [frames] [tasks] [inspect] [idle] [OPTION...]
-Runs the named benchmarks, or the first three. `inspect` tells what it costs to record where and by
+usage: run.sh [echo] [frames] [tasks] [fork_join] [inspect] [idle] [OPTION...]
+Runs the named benchmarks, or the first four. `inspect` tells what it costs to record where and by
 whom everything is awaited and made: the echo server with and without (CORACLE_INSPECT=OFF). `idle`
 tells the memory of a connection that waits for bytes.
   --rounds N              how often the echo servers take turns (default 15)
@@ -35,7 +35,7 @@ shrink=1
 programs=build/release/benchmarks
 while [ $# -gt 0 ]; do
     case $1 in
-    echo | frames | tasks | inspect | idle) benchmarks+=("$1") ;;
+    echo | frames | tasks | fork_join | inspect | idle) benchmarks+=("$1") ;;
     --quick) shrink=4 ;;
     --rounds | --connections | --size | --programs)
         [ $# -gt 1 ] || fail "$1 wants a value"
@@ -47,7 +47,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#benchmarks[@]} -gt 0 ] || benchmarks=(echo frames tasks)
+[ ${#benchmarks[@]} -gt 0 ] || benchmarks=(echo frames tasks fork_join)
 [ -n "$rounds" ] || rounds=$((15 / shrink))
 idle_connections=${connections:-10000}
 [ -n "$connections" ] || connections='1 64 1000'
