@@ -128,7 +128,7 @@ TEST_CASE("sweep: writes that wait for room, one behind the other") {
               };
               co_await when_all(ends.here.write(text), ends.here.write(text), ends.here.write(text),
                                 reading());
-          }) >= 8);
+          }) >= 6); // fewer where the kernel takes a write as a whole
 }
 
 TEST_CASE("sweep: gathering writes and scattering reads") {
@@ -151,7 +151,7 @@ TEST_CASE("sweep: gathering writes and scattering reads") {
                   CHECK(all == 2 * text.size() + 1);
               };
               co_await when_all(writing(), reading());
-          }) >= 4); // the more the less room there is
+          }) >= 2); // the more the less room there is: a completion port takes it as a whole
 }
 
 TEST_CASE("sweep: lines that come in pieces") {
