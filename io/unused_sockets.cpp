@@ -88,4 +88,14 @@ void forget_unused(const backend& ended) noexcept {
     }
 }
 
+void lock_unused_sockets() noexcept {
+    for (unused_list& list : all_lists())
+        list.lock.lock();
+}
+
+void unlock_unused_sockets() noexcept {
+    for (unused_list& list : all_lists())
+        list.lock.unlock();
+}
+
 } // namespace coracle::detail

@@ -25,4 +25,8 @@ void list_unused(const backend& made_in, std::vector<leak>& to);
 /// The backend is about to end: none is listed as made there any more.
 void forget_unused(const backend& ended) noexcept;
 
+/// Holds the locks of all lists, while fork(2) copies them.
+void lock_unused_sockets() noexcept;
+void unlock_unused_sockets() noexcept;
+
 } // namespace coracle::detail

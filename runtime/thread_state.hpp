@@ -53,6 +53,13 @@ struct thread_state {
 // library is shared. It is small enough for the static TLS that is left for dlopen.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local thread_state this_thread;
 
+/// How often this process and its ancestors have forked: what was made with a smaller number
+/// belongs to the parent.
+extern constinit unsigned forks;
+
+/// Stops the program: something of the parent's is used in a forked child.
+[[noreturn]] void used_after_fork() noexcept;
+
 /// Stops the program with `message`, or after a fork with what holds then: there is no loop here.
 [[noreturn]] void no_loop_here(const char* message) noexcept;
 

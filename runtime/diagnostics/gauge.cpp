@@ -43,4 +43,12 @@ std::size_t sum_of(gauge_kind what) noexcept {
     return sum;
 }
 
+void lock_gauges() noexcept {
+    gauges_lock().lock();
+}
+
+void unlock_gauges() noexcept {
+    gauges_lock().unlock();
+}
+
 } // namespace coracle::detail

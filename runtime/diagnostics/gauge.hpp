@@ -46,4 +46,8 @@ private:
 /// Of all gauges of that kind, on all threads.
 [[nodiscard]] std::size_t sum_of(gauge_kind what) noexcept;
 
+/// Holds the lock of the list of gauges, while fork(2) copies it.
+void lock_gauges() noexcept;
+void unlock_gauges() noexcept;
+
 } // namespace coracle::detail

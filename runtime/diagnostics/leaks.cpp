@@ -61,6 +61,14 @@ std::vector<leak> leaks_of_this_thread() {
     return all;
 }
 
+void lock_leak_sources() noexcept {
+    sources_lock().lock();
+}
+
+void unlock_leak_sources() noexcept {
+    sources_lock().unlock();
+}
+
 } // namespace detail
 
 } // namespace coracle

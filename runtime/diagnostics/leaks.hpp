@@ -60,6 +60,11 @@ private:
 /// What is held of the leak sources that this thread has made.
 [[nodiscard]] std::vector<leak> leaks_of_this_thread();
 
+/// Holds the lock of the list of leak sources, while fork(2) copies it. It is taken before those of
+/// what leak sources list.
+void lock_leak_sources() noexcept;
+void unlock_leak_sources() noexcept;
+
 } // namespace detail
 
 } // namespace coracle

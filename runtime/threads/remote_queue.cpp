@@ -11,10 +11,13 @@
 namespace coracle::detail {
 
 remote_queue::~remote_queue() {
-    close();
+    if (!is_of_parent())
+        close();
 }
 
 bool remote_queue::post(std::unique_ptr<work_item> added) noexcept {
+    if (is_of_parent())
+        used_after_fork();
     const std::lock_guard guard(lock_);
     if (!sleeper_)
         return false;
@@ -28,6 +31,8 @@ bool remote_queue::post(std::unique_ptr<work_item> added) noexcept {
 }
 
 void remote_queue::wake() noexcept {
+    if (is_of_parent())
+        return;
     const std::lock_guard guard(lock_);
     if (sleeper_ && asleep_.exchange(false, std::memory_order_relaxed))
         sleeper_->wake();

@@ -5,9 +5,14 @@
 // Anybody adds, the loop takes all at once. The remote_queue outlives the loop for as long as a
 // `loop_handle` refers to it, so that posting to a loop that has ended is an answer (false), not a
 // dangling pointer. What was posted is either run on the loop's thread or destroyed, exactly once.
+//
+// In a forked child the queue is a copy, which nobody will ever empty, and whose lock may be held
+// by a thread that the child does not have. Posting stops the child; letting a handle go leaves it
+// be.
 #pragma once
 
 #include "../diagnostics/leaks.hpp"
+#include "../thread_state.hpp"
 #include <atomic>
 #include <concepts>
 #include <memory>
@@ -75,7 +80,10 @@ public:
 private:
     [[nodiscard]] work_item* take_all() noexcept;
 
+    [[nodiscard]] bool is_of_parent() const noexcept { return made_after_ != forks; }
+
     std::mutex lock_;
+    unsigned made_after_ = forks;      // how many forks
     driver* sleeper_;                  // null once the loop has ended
     work_item* first_ = nullptr;       // the oldest first
     work_item** last_ = &first_;       // where the next one goes
