@@ -18,6 +18,10 @@ namespace coracle::test {
 
 inline constexpr int guard_ms = 60'000;
 
+/// The same for the end of a program, which may work for long before and say nothing meanwhile. Not
+/// as long as ctest waits, so that the test can end the program.
+inline constexpr int end_guard_ms = 240'000;
+
 /// Lines and bytes, as they come.
 class source {
 public:
@@ -36,14 +40,14 @@ public:
     std::string take(std::size_t count);
 
     /// Everything up to the end.
-    std::string rest();
+    std::string rest(int within_ms = guard_ms);
 
 private:
     /// Waits for at least a byte. Empty at the end, or after a reset.
-    virtual std::string read_some() = 0;
+    virtual std::string read_some(int within_ms) = 0;
 
     /// False at the end, or after a reset.
-    bool read_more();
+    bool read_more(int within_ms = guard_ms);
 
     std::string text_;
 };
@@ -59,7 +63,7 @@ public:
     void close() noexcept;
 
 private:
-    std::string read_some() override;
+    std::string read_some(int within_ms) override;
 
     native_handle handle_;
 };
@@ -75,7 +79,7 @@ public:
     void reset();
 
 private:
-    std::string read_some() override;
+    std::string read_some(int within_ms) override;
 
     native_handle handle_ = no_handle;
 };

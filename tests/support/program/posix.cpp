@@ -29,9 +29,9 @@ int native(native_handle handle) {
 }
 
 /// Empty at the end, or after a reset.
-std::string read_from(native_handle handle) {
+std::string read_from(native_handle handle, int within_ms) {
     pollfd waiting = {native(handle), POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, guard_ms);
+    const int ready = ::poll(&waiting, 1, within_ms);
     REQUIRE(ready == 1);
     std::array<char, 4096> piece;
     const ssize_t count = ::read(native(handle), piece.data(), piece.size());
@@ -53,8 +53,8 @@ void pipe_end::close() noexcept {
         ::close(native(std::exchange(handle_, no_handle)));
 }
 
-std::string pipe_end::read_some() {
-    return handle_ == no_handle ? std::string() : read_from(handle_);
+std::string pipe_end::read_some(int within_ms) {
+    return handle_ == no_handle ? std::string() : read_from(handle_, within_ms);
 }
 
 blocking_connection::blocking_connection(std::uint16_t port, int receive_buffer_bytes)
@@ -76,8 +76,8 @@ blocking_connection::~blocking_connection() {
         ::close(native(handle_));
 }
 
-std::string blocking_connection::read_some() {
-    return read_from(handle_);
+std::string blocking_connection::read_some(int within_ms) {
+    return read_from(handle_, within_ms);
 }
 
 void blocking_connection::send(std::string_view bytes) {
@@ -140,8 +140,8 @@ void program::freeze() {
 }
 
 int program::exit_code() {
-    written = output.rest();
-    complaint = errors.rest();
+    written = output.rest(end_guard_ms);
+    complaint = errors.rest(end_guard_ms);
     int status = 0;
     checked(::waitpid(native(process_), &status, 0), "waitpid");
     process_ = no_handle;

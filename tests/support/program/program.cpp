@@ -26,14 +26,14 @@ std::string source::take(std::size_t count) {
     return taken;
 }
 
-std::string source::rest() {
-    while (read_more()) {
+std::string source::rest(int within_ms) {
+    while (read_more(within_ms)) {
     }
     return std::exchange(text_, {});
 }
 
-bool source::read_more() {
-    const std::string piece = read_some();
+bool source::read_more(int within_ms) {
+    const std::string piece = read_some(within_ms);
     text_ += piece;
     return !piece.empty();
 }

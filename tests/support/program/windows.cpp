@@ -71,7 +71,7 @@ void pipe_end::close() noexcept {
 
 // Nothing waits for a pipe and a clock at the same time: for a line that does not come, ctest's
 // limit is the guard.
-std::string pipe_end::read_some() {
+std::string pipe_end::read_some(int) {
     std::string piece;
     if (handle_ == no_handle)
         return piece;
@@ -110,9 +110,9 @@ blocking_connection::~blocking_connection() {
         ::closesocket(socket_of(handle_));
 }
 
-std::string blocking_connection::read_some() {
+std::string blocking_connection::read_some(int within_ms) {
     WSAPOLLFD waiting = {socket_of(handle_), POLLRDNORM, 0};
-    const int ready = ::WSAPoll(&waiting, 1, guard_ms);
+    const int ready = ::WSAPoll(&waiting, 1, within_ms);
     REQUIRE(ready == 1);
     std::array<char, 4096> piece;
     const int count = ::recv(socket_of(handle_), piece.data(), static_cast<int>(piece.size()), 0);
@@ -176,7 +176,7 @@ void program::send_signal(int number) {
 }
 
 int program::exit_code() {
-    const bool ended = ::WaitForSingleObject(native(process_), guard_ms) == WAIT_OBJECT_0;
+    const bool ended = ::WaitForSingleObject(native(process_), end_guard_ms) == WAIT_OBJECT_0;
     CHECK(ended);
     if (!ended)
         ::TerminateProcess(native(process_), EXIT_FAILURE);
