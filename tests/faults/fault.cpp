@@ -61,9 +61,11 @@ int planned_error(std::string_view call) noexcept {
     fault& due = *planned;
     if (due.left_ > 0)
         --due.left_;
-    if (due.left_ > 0 || (due.struck_ && due.how_long_ == fault::lasting::once))
+    const bool over = (due.struck_ == 1 && due.how_long_ == fault::lasting::once) ||
+                      (due.struck_ == 2 && due.how_long_ == fault::lasting::twice);
+    if (due.left_ > 0 || over)
         return 0;
-    due.struck_ = true;
+    ++due.struck_;
     return due.error_;
 }
 

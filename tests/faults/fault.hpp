@@ -11,19 +11,19 @@ namespace coracle::test {
 
 class fault {
 public:
-    enum class lasting { once, always };
+    enum class lasting { once, twice, always };
 
     /// No error number: less is done than was asked for.
     static constexpr int cut_short = -1;
 
-    /// From here to its end, the `nth` call of that name fails with `error`, and all later ones too
-    /// if that is to last. One at a time.
+    /// From here to its end, the `nth` call of that name fails with `error`, and the next one or
+    /// all later ones too if that is to last. One at a time.
     fault(std::string_view call, int nth, int error, lasting how_long = lasting::once) noexcept;
     ~fault();
     fault(const fault&) = delete;
     fault& operator=(const fault&) = delete;
 
-    [[nodiscard]] bool struck() const noexcept { return struck_; }
+    [[nodiscard]] bool struck() const noexcept { return struck_ > 0; }
 
 private:
     friend int planned_error(std::string_view call) noexcept;
@@ -32,7 +32,7 @@ private:
     int left_;
     int error_;
     lasting how_long_;
-    bool struck_ = false;
+    int struck_ = 0;
 };
 
 /// While it lives, a call of that name stops before it is made until `release`, on any thread. One

@@ -4,6 +4,7 @@
 // not all find room: multishots that end before they have brought anything, entries that take
 // nothing, and so cancels and closings that have to be asked for again.
 
+#include "child_process.hpp"
 #include "fault_sweep.hpp"
 
 #include <cerrno>
@@ -110,6 +111,30 @@ task<> end_all(bool by_closing) {
     require_that(cancelled >= clients); // one whose peer was closed before may see the end instead
 }
 
+/// One more than the smallest ring has room for reads of them.
+task<std::vector<connection>> idle_connections() {
+    std::vector<connection> idle;
+    for (unsigned i = 0; i <= smallest_ring().ring_entries; ++i)
+        idle.push_back(co_await connect_ends());
+    co_return idle;
+}
+
+task<> read_one(tcp_stream& from) {
+    char byte = 0;
+    static_cast<void>(co_await as_result(from.read(mutable_buffer(&byte, 1))));
+}
+
+/// Whether the scenario comes to its end although no timer runs, which would wake a loop that
+/// sleeps for too long.
+template <class Scenario>
+bool ends_without_timers(Scenario scenario) {
+    const child_outcome outcome = in_child_process([&] {
+        context here(smallest_ring());
+        here.run(scenario());
+    });
+    return outcome.succeeded;
+}
+
 struct hidden_fault {
     const char* call;
     std::vector<int> errors;
@@ -161,6 +186,56 @@ TEST_CASE("multishot: an entry that takes nothing loses nothing") {
 TEST_CASE("multishot: cancels and closings that find no room are asked for again") {
     static_cast<void>(hide_all(of_entering, [] { return end_all(false); }));
     static_cast<void>(hide_all(of_entering, [] { return end_all(true); }));
+}
+
+TEST_CASE("multishot: who found the queue full is woken by what has come meanwhile") {
+    CHECK(ends_without_timers([]() -> task<> {
+        tcp_listener listener = tcp_listener::bind(address::loopback_v4(0));
+        multishot_accept incoming = listener.accept_many();
+        auto first =
+            co_await when_all(tcp_stream::connect(listener.local_address()), incoming.next());
+        std::vector<connection> idle = co_await idle_connections();
+        tcp_stream late;
+        auto body = [&](task_group& group) -> task<> {
+            auto taking = [&]() -> task<> {
+                const tcp_stream peer = co_await incoming.next();
+                group.cancel();
+            };
+            co_await iterations();
+            const fault twice("io_uring_enter", 1, EAGAIN, fault::lasting::twice);
+            for (connection& each : idle) // the last one waits for room,
+                group.start(read_one, std::ref(each.here));
+            group.start(taking); // and this one behind it
+            late = tcp_stream::adopt(connect_raw(listener.local_address()));
+            co_await iterations(1); // no room yet, but the connection is collected
+        };
+        co_await with_task_group(body);
+    }));
+}
+
+TEST_CASE("multishot: a closing that finds the queue full is not slept over") {
+    CHECK(ends_without_timers([]() -> task<> {
+        connection ends = co_await connect_ends();
+        for (int i = 0; i < 2; ++i) { // from then on the kernel polls it
+            co_await ends.there.write("x"sv);
+            co_await read_text(ends.here, 1);
+        }
+        std::vector<connection> idle = co_await idle_connections();
+        auto body = [&](task_group& group) -> task<> {
+            auto waiting = [&]() -> task<> {
+                co_await read_one(ends.there);
+                group.cancel();
+            };
+            group.start(waiting);
+            co_await iterations();
+            const fault twice("io_uring_enter", 1, EAGAIN, fault::lasting::twice);
+            for (std::size_t i = 0; i + 1 < idle.size(); ++i)
+                group.start(read_one, std::ref(idle[i].here));
+            ends.here.close();
+            co_await group.wait_for_others();
+        };
+        co_await with_task_group(body);
+    }));
 }
 
 TEST_CASE("multishot: a probe that could not be made is said, and made again by the next context") {
