@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <coracle/io/linux/uring_requests.hpp>
 #include <csignal>
 #include <cstddef>
 #include <liburing.h>
@@ -92,6 +93,10 @@ std::string_view name_of(const io_uring_sqe& request) noexcept {
         return "poll";
     case IORING_OP_READ:
         return "wake_read";
+    case IORING_OP_ASYNC_CANCEL:
+        return request.user_data == coracle::uring::operation_cancel   ? "cancel"
+               : request.user_data == coracle::uring::multishot_cancel ? "cancel_many"
+                                                                       : "";
     default:
         return {};
     }
