@@ -271,6 +271,32 @@ TEST_CASE("limits: connecting without descriptors is an error") {
     CHECK(child.said("refused 1"));
 }
 
+TEST_CASE("limits: without memory to lock, no running loop sleeps until there is some") {
+    const auto make_and_register = [] {
+        forbid_call(SYS_io_uring_setup, ENOMEM);
+        forbid_call(SYS_io_uring_register, ENOMEM);
+        end_at_call(SYS_nanosleep);
+        end_at_call(SYS_clock_nanosleep);
+        const buffer_pool pool(4, 4096, registration::wanted);
+        say(probe_backend("io_uring").works ? "made" : "refused");
+        say(pool.registered() ? "registered" : "unregistered");
+    };
+    const child_outcome within = in_child([&] {
+        auto probing = [&]() -> task<> {
+            make_and_register();
+            co_return;
+        };
+        run(probing());
+    });
+    CAPTURE(within.error_output);
+    CHECK(within.said("refused"));
+    CHECK(within.said("unregistered"));
+    CHECK(within.succeeded);
+    const child_outcome outside = in_child(make_and_register);
+    CHECK_FALSE(outside.said("refused")); // it had to sleep, and was ended
+    CHECK_FALSE(outside.succeeded);
+}
+
 TEST_CASE("limits: with little memory to lock, a smaller ring or epoll, said once") {
     if (!is_root() || !io_uring_works())
         return;
