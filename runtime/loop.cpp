@@ -69,8 +69,7 @@ void loop::run_jobs() noexcept {
 }
 
 void loop::collect() {
-    if (detail::this_thread.loop != this) [[unlikely]]
-        detail::no_loop_here("a loop was run on another thread than the one that made it");
+    require_own_thread();
     bool sleeps = ready_.empty() && remote_queue_->empty() && remote_queue_->fall_asleep();
     // After falling asleep, since from then on the end of the last handle wakes this loop.
     if (sleeps && deadlocked()) {
@@ -83,6 +82,11 @@ void loop::collect() {
         remote_queue_->awake();
     detail::this_thread.iteration_start = driver_->now();
     timers_.advance(detail::this_thread.iteration_start);
+}
+
+void loop::require_own_thread() const noexcept {
+    if (detail::this_thread.loop != this) [[unlikely]]
+        detail::no_loop_here("a loop was run on another thread than the one that made it");
 }
 
 bool loop::deadlocked() const noexcept {
@@ -111,7 +115,8 @@ void loop::throw_deadlock(const std::exception_ptr& main_failure) {
                             "every job waited, and nothing could end a wait");
 }
 
-void loop::require_no_main() const noexcept {
+void loop::require_runnable() const noexcept {
+    require_own_thread();
     if (main_)
         detail::fatal("a loop was run from within one of its own jobs: await the task instead");
 }

@@ -88,7 +88,11 @@ private:
     void break_deadlock() noexcept;
     [[noreturn]] static void throw_deadlock(const std::exception_ptr& main_failure);
 
-    void require_no_main() const noexcept;
+    /// Stops the program if it may not run here, or runs already.
+    void require_runnable() const noexcept;
+
+    /// A run that is under way may find itself in a forked child.
+    void require_own_thread() const noexcept;
 
     friend class inspection;
 
@@ -162,7 +166,7 @@ private:
 
 template <class T>
 T loop::run(task<T> main) {
-    require_no_main();
+    require_runnable();
     detail::main_job job(ready_);
     task<T> root(std::move(main)); // goes before its job, should the driver throw
     const detail::main_mark running(main_, job);

@@ -207,6 +207,23 @@ TEST_CASE("buffer_pool: a buffer leased on another thread than its loop's stops 
     CHECK(outcome.said(std::string("buffer_pool::lease") + wrong_thread));
 }
 
+TEST_CASE("loop: run on another thread it stops the program, whether its job waits or not") {
+    for (const bool waits : {false, true}) {
+        CAPTURE(waits);
+        const child_outcome outcome = in_child_process([waits] {
+            virtual_loop fixture;
+            event never;
+            auto job = [&]() -> task<> {
+                if (waits)
+                    co_await never.wait();
+            };
+            on_another_thread([&] { fixture.run(job); });
+        });
+        CHECK(outcome.aborted);
+        CHECK(outcome.said("a loop was run on another thread than the one that made it"));
+    }
+}
+
 TEST_CASE("loop: a handle is taken on the loop's own thread") {
     const child_outcome outcome = in_child_process([] {
         virtual_loop fixture;
