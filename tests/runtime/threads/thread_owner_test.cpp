@@ -79,6 +79,21 @@ TEST_CASE("event: before its loop has used it, any thread may set it; afterwards
     CHECK(outcome.said(std::string("event::reset") + wrong_thread));
 }
 
+TEST_CASE("event: awaited in the loop of another thread, it stops the program") {
+    const child_outcome outcome = in_child_process([] {
+        event done(true);
+        auto wait = [&]() -> task<> { co_await done.wait(); };
+        virtual_loop fixture;
+        fixture.run(wait);
+        on_another_thread([&] {
+            virtual_loop other;
+            other.run(wait);
+        });
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said(std::string("event::wait") + wrong_thread));
+}
+
 TEST_CASE("awaiter: a wait that another thread ends stops the program and is named") {
     class foreign final : public awaiter {
     public:
@@ -207,6 +222,19 @@ TEST_CASE("buffer_pool: a buffer leased on another thread than its loop's stops 
     CHECK(outcome.said(std::string("buffer_pool::lease") + wrong_thread));
 }
 
+TEST_CASE("buffer_pool: a lease that ends on another thread than its loop's stops the program") {
+    buffer_pool buffers(2, 64);
+    const child_outcome outcome = in_child_process([&] {
+        virtual_loop fixture;
+        fixture.run([&]() -> task<> {
+            buffer_lease mine = co_await buffers.lease();
+            on_another_thread([&] { mine.reset(); });
+        });
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said(std::string("the end of a lease of a buffer_pool") + wrong_thread));
+}
+
 TEST_CASE("loop: run on another thread it stops the program, whether its job waits or not") {
     for (const bool waits : {false, true}) {
         CAPTURE(waits);
@@ -222,6 +250,33 @@ TEST_CASE("loop: run on another thread it stops the program, whether its job wai
         CHECK(outcome.aborted);
         CHECK(outcome.said("a loop was run on another thread than the one that made it"));
     }
+}
+
+TEST_CASE("loop: destroyed on another thread it stops the program") {
+    const child_outcome outcome = in_child_process([] {
+        virtual_clock clock;
+        std::optional<loop> here(std::in_place, clock);
+        on_another_thread([&] { here.reset(); });
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said("a loop was destroyed on another thread than the one that made it"));
+}
+
+TEST_CASE("loop: a second one on the same thread stops the program") {
+    const child_outcome outcome = in_child_process([] {
+        virtual_loop fixture;
+        virtual_clock clock;
+        const loop second(clock);
+    });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said("a second loop was made on a thread whose first one still lives"));
+}
+
+TEST_CASE("loop: asked for where none runs it stops the program") {
+    const child_outcome outcome =
+        in_child_process([] { static_cast<void>(loop::current().now()); });
+    CHECK(outcome.aborted);
+    CHECK(outcome.said("no loop runs on this thread: call this from within coracle::run"));
 }
 
 TEST_CASE("loop: a handle is taken on the loop's own thread") {
