@@ -89,10 +89,10 @@ void catch_signal(int number, int handle) {
 }
 
 /// Brings back what the signal did before. Afterwards no handler uses the handle.
-void release_signal(int number) noexcept {
+void release_signal(int number, int handle) noexcept {
     signal_slot& slot = slot_of(number);
-    if (slot.process != ::getpid())
-        return; // a copy of the set in a forked child
+    if (slot.process != ::getpid() || slot.handle != handle)
+        return; // a copy of the set in a forked child, which may have a set of its own
     ::sigaction(number, &slot.before, nullptr);
     slot.handle = -1;
     while (slot.running > 0)
@@ -109,7 +109,7 @@ public:
 
     ~registration() {
         for (const int number : caught_)
-            release_signal(number);
+            release_signal(number, handle_);
         if (handle_ >= 0)
             ::close(handle_);
     }

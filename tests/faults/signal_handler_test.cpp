@@ -2,6 +2,7 @@
 //
 // A signal_set that ends while a handler on another thread is about to write to its descriptor.
 
+#include "child_process.hpp"
 #include "fault.hpp"
 
 #include <atomic>
@@ -35,5 +36,21 @@ TEST_CASE("signal_set: its end waits for the handlers that still write to it") {
     handling.join();
     ending.join();
     CHECK(ended);
+    std::signal(SIGUSR1, before);
+}
+
+TEST_CASE("signal_set: in a forked child its end waits for no handler of the parent") {
+    const auto before = std::signal(SIGUSR1, SIG_IGN);
+    std::optional<signal_set> signals;
+    signals.emplace({SIGUSR1});
+    held_call sending("send");
+    std::thread handling([] { std::raise(SIGUSR1); });
+    while (!sending.reached())
+        std::this_thread::yield();
+    const child_outcome outcome = in_child_process([&] { signals.reset(); });
+    CHECK(outcome.succeeded);
+    sending.release();
+    handling.join();
+    signals.reset();
     std::signal(SIGUSR1, before);
 }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <coracle/coracle.hpp>
 #include <csignal>
+#include <optional>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <thread>
@@ -82,6 +83,23 @@ TEST_CASE("signal_set: a forked child has the handler from before, and can have 
         CHECK(next == SIGINT);
     });
     std::signal(SIGUSR2, before);
+}
+
+TEST_CASE("signal_set: a forked child's copy of a set takes nothing from the child's own set") {
+    run_clean([]() -> task<> {
+        std::optional<signal_set> signals;
+        signals.emplace({SIGUSR2});
+        const int status = status_of_child([&] {
+            const signal_set own({SIGUSR2});
+            signals.reset();
+            std::raise(SIGUSR2); // which would end it
+            return 0;
+        });
+        CHECK(WIFEXITED(status));
+        std::raise(SIGUSR2);
+        const int next = co_await signals->next();
+        CHECK(next == SIGUSR2);
+    });
 }
 
 TEST_CASE("signal_set: sets on two threads each get their own signals") {
