@@ -13,10 +13,13 @@
 #include <coracle/runtime/timeout.hpp>
 #include <coracle/runtime/when.hpp>
 #include <doctest/doctest.h>
+#include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 using namespace coracle;
 using namespace coracle::test;
@@ -118,6 +121,44 @@ TEST_CASE("deadlock: a handle on another thread can still end a wait") {
     };
     here.run(main());
     outside.join();
+    CHECK(collected_warnings::all().empty());
+}
+
+TEST_CASE("deadlock: what the last handle posts while the loop looks for one counts") {
+    class watched_driver final : public driver {
+    public:
+        [[nodiscard]] time_point now() noexcept override { return {}; }
+
+        void poll(time_point deadline) override {
+            if (!std::exchange(woken_, false) && deadline == time_point::max())
+                throw std::runtime_error("nobody would wake it");
+        }
+
+        void wake() noexcept override { woken_ = true; }
+
+        [[nodiscard]] bool idle() const noexcept override {
+            if (const auto meanwhile = std::exchange(at_idle, nullptr))
+                meanwhile();
+            return true;
+        }
+
+        mutable std::function<void()> at_idle;
+
+    private:
+        bool woken_ = false;
+    };
+
+    const collected_warnings warnings;
+    watched_driver port;
+    loop here(port);
+    event done;
+    std::optional<loop_handle> last(here.handle());
+    port.at_idle = [&] {
+        last->post([&done] { done.set(); });
+        last.reset();
+    };
+    auto main = [&]() -> task<> { co_await done.wait(); };
+    here.run(main());
     CHECK(collected_warnings::all().empty());
 }
 
