@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // call: a function on another loop's thread, awaited.
+#include "child_process.hpp"
 #include "virtual_loop.hpp"
 #include "waiting_driver.hpp"
 
@@ -11,12 +12,14 @@
 #include <coracle/runtime/threads/call.hpp>
 #include <coracle/runtime/threads/remote_event.hpp>
 #include <coracle/runtime/timeout.hpp>
+#include <cstdio>
 #include <doctest/doctest.h>
 #include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 
 using namespace coracle;
@@ -112,6 +115,7 @@ TEST_CASE("call: a function that is still queued is taken back when the call is 
         auto call = [&]() -> task<> { co_await other.handle().call(std::move(function)); };
         const result<void> called = co_await as_result(with_timeout(1ms, call()));
         CHECK(called.error() == std::errc::timed_out);
+        CHECK(alive == 1); // the one that is here
         cancelled.set_value();
         auto nothing = [] {};
         co_await other.handle().call(nothing); // comes after the other in the queue
@@ -125,6 +129,7 @@ TEST_CASE("call: a function that runs is awaited when the call is cancelled") {
         remote_event begun;
         std::promise<void> cancelled;
         int ran = 0;
+        bool answered = false;
         auto function = [&, wait = cancelled.get_future().share()] {
             begun.set();
             wait.wait();
@@ -134,6 +139,7 @@ TEST_CASE("call: a function that runs is awaited when the call is cancelled") {
             auto call = [&]() -> task<> {
                 const int value = co_await other.handle().call(function);
                 CHECK(value == 1);
+                answered = true;
             };
             group.start(call);
             co_await begun.wait();
@@ -142,7 +148,32 @@ TEST_CASE("call: a function that runs is awaited when the call is cancelled") {
         };
         co_await with_task_group(body);
         CHECK(ran == 1);
+        CHECK(answered);
     });
+}
+
+TEST_CASE("call: one that was taken back keeps no handle, which would hide a deadlock") {
+    const child_outcome outcome = in_child_process([] {
+        try {
+            run_beside([](other_thread& other) -> task<> {
+                std::promise<void> cancelled;
+                auto busy = [wait = cancelled.get_future().share()] { wait.wait(); };
+                other.handle().post(busy);
+                auto nothing = [] {};
+                auto call = [&]() -> task<> { co_await other.handle().call(nothing); };
+                static_cast<void>(co_await as_result(with_timeout(1ms, call())));
+                cancelled.set_value();
+                co_await other.handle().call(nothing); // comes after the other in the queue
+                event never;
+                co_await never.wait();
+            });
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::resource_deadlock_would_occur)
+                std::fputs("the run has ended", stderr);
+        }
+    });
+    CHECK(outcome.said("deadlock: every job waits"));
+    CHECK(outcome.said("the run has ended"));
 }
 
 TEST_CASE("call: to a loop that has ended, or ends before it runs the function, is an error") {
