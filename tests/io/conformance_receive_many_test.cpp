@@ -273,8 +273,10 @@ TEST_CASE("receive_many: nothing else reads at the same time") {
             };
             auto both = co_await when_all(incoming.next(), others());
             CHECK(text_of(std::get<0>(both)) == "first");
+            send_raw(ends.there, "plain");
+            const auto beside = co_await as_result(ends.here.read(text)); // nobody else waits
+            CHECK(beside.error() == error::read_under_way);
         }
-        send_raw(ends.there, "plain");
         const std::size_t count = co_await ends.here.read(text);
         CHECK(count == 5);
         CHECK(text == "plain");
