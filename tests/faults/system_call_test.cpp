@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <coracle/io/backend.hpp>
 #include <cstdlib>
+#include <fcntl.h>
 #include <string_view>
 #include <vector>
 
@@ -162,4 +163,30 @@ TEST_CASE("system calls: each one fails in each way that a signal can meet") {
 TEST_CASE("system calls: each one fails in each way while the loop is woken") {
     if (answers_as_planned())
         CHECK(fail_everything(woken) > 3);
+}
+
+TEST_CASE("adopt: made to block for a kernel that cannot wait, it is given back as it was found") {
+    run_clean([]() -> task<> {
+        const auto blocks = [](native_handle handle) {
+            return (::fcntl(static_cast<int>(handle), F_GETFL) & O_NONBLOCK) == 0;
+        };
+        const auto ends = raw_pair();
+        make_non_blocking(ends.first);
+        const native_handle shared = ::fcntl(static_cast<int>(ends.first), F_DUPFD_CLOEXEC, 0);
+        tcp_stream here = tcp_stream::adopt(ends.first);
+        tcp_stream there = tcp_stream::adopt(ends.second);
+        auto answering = [&]() -> task<> {
+            co_await iterations();
+            co_await there.write(std::string_view("x"));
+        };
+        {
+            const fault planned("recv", 1, EAGAIN);
+            co_await when_all(read_text(here, 1), answering());
+        }
+        const bool on_ring = context::current().backend_name() == "io_uring";
+        CHECK(blocks(shared) == (on_ring && can_answer_requests()));
+        close_raw(here.release());
+        CHECK_FALSE(blocks(shared));
+        close_raw(shared);
+    });
 }
