@@ -81,11 +81,17 @@ TEST_CASE("leaks: each thread has its own") {
 
 TEST_CASE("leaks: a source may outlive its thread, and be destroyed on another one") {
     std::unique_ptr<lemon_pool> orphan;
-    std::thread([&] { orphan = std::make_unique<lemon_pool>(); }).join();
+    std::thread([&] {
+        orphan = std::make_unique<lemon_pool>();
+        orphan->take();
+    }).join();
     // The next thread has its thread_locals where the first one had them.
     std::thread([&] {
+        CHECK(detail::leaks_of_this_thread().empty());
         lemon_pool here;
         here.take();
+        CHECK(detail::leaks_of_this_thread().size() == 1);
+        orphan->give_back();
         orphan.reset();
         CHECK(detail::leaks_of_this_thread().size() == 1);
         here.give_back();
