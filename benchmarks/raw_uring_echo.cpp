@@ -6,8 +6,9 @@
 //               of 256 x 2 KiB; a buffer goes back into the ring once its send has completed
 // single-shot   receive into the connection's own buffer, then send, in turn
 //
-// Both submit and wait with one system call a turn. A completion queue is drained and published
-// before the next call. A connection is deleted when neither a receive nor a send is in flight.
+// Both submit and wait with one system call an iteration. A completion queue is drained and
+// published before the next call. A connection is deleted when neither a receive nor a send is in
+// flight.
 #include "raw_server.hpp"
 
 #include <array>

@@ -12,8 +12,8 @@ namespace {
 constinit thread_local fault* planned = nullptr;
 
 // A handler may read these.
-std::string_view held;
-std::atomic<bool> holding = false;
+std::string_view held_name;
+std::atomic<bool> is_held = false;
 std::atomic<bool> has_reached = false;
 
 } // namespace
@@ -31,9 +31,9 @@ fault::~fault() {
 }
 
 held_call::held_call(std::string_view call) noexcept {
-    held = call;
+    held_name = call;
     has_reached = false;
-    holding = true;
+    is_held = true;
 }
 
 held_call::~held_call() {
@@ -45,11 +45,11 @@ bool held_call::reached() noexcept {
 }
 
 void held_call::release() noexcept {
-    holding = false;
+    is_held = false;
 }
 
 void wait_if_held(std::string_view call) noexcept {
-    while (holding && held == call) {
+    while (is_held && held_name == call) {
         has_reached = true;
         std::this_thread::yield();
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Calls that fail while many connections come and go through the smallest ring, whose requests do
-// not all find room: multishots that end before they have brought anything, entries that take
-// nothing, and so cancels and closings that have to be asked for again.
+// Calls that fail while many connections come and go through the smallest ring, which has
+// fewer SQEs than there are requests: multishots that end before they have brought anything, calls
+// of io_uring_enter that take nothing, and so cancels and closings that are submitted again.
 
 #include "child_process.hpp"
 #include "fault_sweep.hpp"
@@ -22,7 +22,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-constexpr std::size_t clients = 12; // more than the ring has room for
+constexpr std::size_t clients = 12; // more than the ring has SQEs for
 constexpr std::size_t message_bytes = 200;
 
 context_options smallest_ring() {
@@ -183,7 +183,7 @@ TEST_CASE("multishot: an entry that takes nothing loses nothing") {
     static_cast<void>(hide_all(of_entering, receive_from_all));
 }
 
-TEST_CASE("multishot: cancels and closings that find no room are asked for again") {
+TEST_CASE("multishot: cancels and closings that find the queue full are submitted again") {
     static_cast<void>(hide_all(of_entering, [] { return end_all(false); }));
     static_cast<void>(hide_all(of_entering, [] { return end_all(true); }));
 }

@@ -65,14 +65,14 @@ task<> receive_all(stream& from, const pattern& content, std::size_t total, unsi
     std::vector<char> buffer(pattern::largest_piece);
     std::size_t received = 0;
     for (;;) {
-        const std::size_t room = 2 + random() % (pattern::largest_piece - 1);
+        const std::size_t size = 2 + random() % (pattern::largest_piece - 1);
         std::size_t count = 0;
         if (random() % 3 == 0) {
-            const std::array parts = {mutable_buffer(buffer.data(), room / 5),
-                                      mutable_buffer(buffer.data() + room / 5, room - room / 5)};
+            const std::array parts = {mutable_buffer(buffer.data(), size / 5),
+                                      mutable_buffer(buffer.data() + size / 5, size - size / 5)};
             count = co_await from.read(std::span<const mutable_buffer>(parts));
         } else {
-            count = co_await from.read(mutable_buffer(buffer.data(), room));
+            count = co_await from.read(mutable_buffer(buffer.data(), size));
         }
         if (count == 0)
             break;

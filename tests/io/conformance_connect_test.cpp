@@ -90,7 +90,7 @@ TEST_CASE("connect: is refused late, when the listener goes while it waits") {
     });
 }
 
-TEST_CASE("connect: succeeds late, when the listener has room again") {
+TEST_CASE("connect: succeeds late, when the backlog of the listener has a free place again") {
     run_clean([]() -> task<> {
         full_listener full;
         auto accepting = [&]() -> task<> {

@@ -33,13 +33,13 @@ public:
 
 private:
     static int WSAAPI refuse(SOCKET handle, DWORD code, void* in, DWORD in_size, void* out,
-                             DWORD out_size, DWORD* count, OVERLAPPED* room,
+                             DWORD out_size, DWORD* count, OVERLAPPED* overlapped,
                              LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
         if (in_size == sizeof guid && IsEqualGUID(*static_cast<const GUID*>(in), guid)) {
             ::WSASetLastError(WSAEOPNOTSUPP);
             return SOCKET_ERROR;
         }
-        return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, room, done);
+        return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, overlapped, done);
     }
 
     static inline GUID guid = {};

@@ -162,7 +162,7 @@ TEST_CASE("many operations: a peer that always has data does not starve another 
         bool ended = false;
         auto flooding = [&]() -> task<> {
             std::string text(4096, 'x');
-            while (!ended) { // always something to read, always room to write
+            while (!ended) { // always something to read, never a full send buffer
                 co_await busy.here.write(text);
                 co_await busy.there.read_exactly(text);
                 ++rounds;

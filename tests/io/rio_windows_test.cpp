@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Registered I/O where it is missing, or a part of it, or room for it; and the double itself on
-// which the other tests of the backend run.
+// Registered I/O where it is missing, or a part of it, or where buffers or queues run out; and the
+// double itself on which the other tests of the backend run.
 
 #include "child_process.hpp"
 #include "clean_run.hpp"
@@ -67,24 +67,24 @@ context_options on_rio() {
 rio::functions table_of_test;
 
 int WSAAPI ioctl_of_test(SOCKET handle, DWORD code, void* in, DWORD in_size, void* out,
-                         DWORD out_size, DWORD* count, OVERLAPPED* room,
+                         DWORD out_size, DWORD* count, OVERLAPPED* overlapped,
                          LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
     if (code != rio::code_of_tables)
-        return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, room, done);
+        return ::WSAIoctl(handle, code, in, in_size, out, out_size, count, overlapped, done);
     std::memcpy(out, &table_of_test, sizeof table_of_test);
     return 0;
 }
 
 bool queues_are_full = false;
 
-BOOL PASCAL receive_if_room(rio::request_queue to, rio::slice* data, ULONG count, DWORD flags,
-                            void* context) {
+BOOL PASCAL receive_unless_full(rio::request_queue to, rio::slice* data, ULONG count, DWORD flags,
+                                void* context) {
     ::SetLastError(WSAENOBUFS);
     return !queues_are_full && rio_double().receive(to, data, count, flags, context);
 }
 
-BOOL PASCAL send_if_room(rio::request_queue to, rio::slice* data, ULONG count, DWORD flags,
-                         void* context) {
+BOOL PASCAL send_unless_full(rio::request_queue to, rio::slice* data, ULONG count, DWORD flags,
+                             void* context) {
     ::SetLastError(WSAENOBUFS);
     return !queues_are_full && rio_double().send(to, data, count, flags, context);
 }
@@ -205,7 +205,7 @@ TEST_CASE("rio: the completion queue grows with the sockets") {
 
 TEST_CASE("rio: reads for which no more can be registered go by the port, and lose nothing") {
     const set_up present(true);
-    rio_double_limits().buffers = 1; // of 64 rooms
+    rio_double_limits().buffers = 1; // a registration of 64 buffers
     const auto body = []() -> task<> {
         std::deque<connection> all;
         for (int i = 0; i < 70; ++i)
@@ -228,11 +228,11 @@ TEST_CASE("rio: reads for which no more can be registered go by the port, and lo
     run_clean(body, on_rio());
 }
 
-TEST_CASE("rio: what a request queue has no room for goes by the port") {
+TEST_CASE("rio: where a request queue is full the request goes by the port") {
     const set_up present(true);
     table_of_test = rio_double();
-    table_of_test.receive = receive_if_room;
-    table_of_test.send = send_if_room;
+    table_of_test.receive = receive_unless_full;
+    table_of_test.send = send_unless_full;
     windows::ioctl = ioctl_of_test;
     const auto body = []() -> task<> {
         connection ends = co_await connect_ends();

@@ -93,7 +93,7 @@ void shut_down(const context_options& options) {
     kernel_loop on(options);
     on.run([&]() -> task<> {
         crowd all;
-        // The first one finds room in the queue of those to be accepted, and nobody after it.
+        // The first one fits into the backlog of the listener, and no other after it.
         const tcp_stream first = co_await tcp_stream::connect(all.full.local_address());
         std::size_t cancelled = 0;
         std::size_t polls_before = 0;

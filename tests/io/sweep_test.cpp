@@ -30,8 +30,7 @@ int cancel_everywhere(Scenario scenario) {
     return sweep().may_complete().run(scenario);
 }
 
-/// Two ends that keep little; of a kind that a kernel does not make wait, as TCP does with little
-/// room.
+/// Two ends with small socket buffers. Not of TCP, which makes the sender wait for a time then.
 connection narrow_ends() {
     const auto ends = raw_pair();
     connection narrow(tcp_stream::adopt(ends.first), tcp_stream::adopt(ends.second));
@@ -116,7 +115,7 @@ TEST_CASE("sweep: a read that waits, and one of an exact size") {
           }) >= 8);
 }
 
-TEST_CASE("sweep: writes that wait for room, one behind the other") {
+TEST_CASE("sweep: writes that wait because the send buffer is full, one behind the other") {
     CHECK(cancel_everywhere([]() -> task<> {
               connection ends = narrow_ends();
               const std::string text(50'000, 'x');
@@ -151,7 +150,7 @@ TEST_CASE("sweep: gathering writes and scattering reads") {
                   CHECK(all == 2 * text.size() + 1);
               };
               co_await when_all(writing(), reading());
-          }) >= 2); // the more the less room there is: a completion port takes it as a whole
+          }) >= 2); // more with a smaller send buffer; a completion port takes the whole write
 }
 
 TEST_CASE("sweep: lines that come in pieces") {

@@ -74,13 +74,13 @@ int apply(int queue, const event& wanted) {
 }
 
 std::vector<event> fetch(int queue, std::chrono::nanoseconds patience = 0ns) {
-    std::array<event, 8> room;
+    std::array<event, 8> events;
     timespec limit = {};
     limit.tv_sec = static_cast<time_t>(patience / 1s);
     limit.tv_nsec = static_cast<long>((patience % 1s).count());
-    const int count = ::kevent(queue, nullptr, 0, room.data(), 8, &limit);
+    const int count = ::kevent(queue, nullptr, 0, events.data(), 8, &limit);
     REQUIRE(count >= 0);
-    return {room.begin(), room.begin() + count};
+    return {events.begin(), events.begin() + count};
 }
 
 void send(int to, std::size_t bytes) {
@@ -192,7 +192,7 @@ TEST_CASE("kqueue shim: EV_DELETE ends an event that was about to be told of") {
     CHECK(apply(queue, change(ends.one, EVFILT_READ, EV_DELETE)) == ENOENT);
 }
 
-TEST_CASE("kqueue shim: WRITE tells of room, and is another event than READ") {
+TEST_CASE("kqueue shim: WRITE reports space in the send buffer, and is another event than READ") {
     const owned queue(kqueue());
     const pair ends;
     CHECK(apply(queue, change(ends.one, EVFILT_WRITE, EV_ADD | EV_CLEAR)) == 0);
@@ -243,23 +243,23 @@ TEST_CASE("kqueue shim: what is wrong with a change is told, by a receipt or by 
     CHECK(apply(ends.one, change(ends.one, EVFILT_READ, EV_ADD)) == EBADF); // no queue
     timespec wrong = {};
     wrong.tv_nsec = 1'000'000'000;
-    std::array<event, 4> room;
-    CHECK(::kevent(queue, nullptr, 0, room.data(), 4, &wrong) == -1);
+    std::array<event, 4> events;
+    CHECK(::kevent(queue, nullptr, 0, events.data(), 4, &wrong) == -1);
     CHECK(errno == EINVAL);
 
     const std::array<event, 2> changes = {change(ends.one, EVFILT_READ, EV_ADD | EV_RECEIPT),
                                           change(100'000, EVFILT_READ, EV_ADD | EV_RECEIPT)};
     send(ends.other, 1);
     // The receipts only, although an event is there.
-    REQUIRE(::kevent(queue, changes.data(), 2, room.data(), 4, nullptr) == 2);
-    CHECK(room[0].flags == EV_ERROR);
-    CHECK(room[0].data == 0);
-    CHECK(room[1].flags == EV_ERROR);
-    CHECK(room[1].data == EBADF);
+    REQUIRE(::kevent(queue, changes.data(), 2, events.data(), 4, nullptr) == 2);
+    CHECK(events[0].flags == EV_ERROR);
+    CHECK(events[0].data == 0);
+    CHECK(events[1].flags == EV_ERROR);
+    CHECK(events[1].data == EBADF);
     CHECK(fetch(queue).size() == 1);
 }
 
-TEST_CASE("kqueue shim: without room for events it does not wait, and drains nothing") {
+TEST_CASE("kqueue shim: with an empty event list it does not wait, and drains nothing") {
     const owned queue(kqueue());
     const pair ends;
     CHECK(apply(queue, change(ends.one, EVFILT_READ, EV_ADD | EV_CLEAR)) == 0);
@@ -269,7 +269,7 @@ TEST_CASE("kqueue shim: without room for events it does not wait, and drains not
     CHECK(fetch(queue).size() == 1);
 }
 
-TEST_CASE("kqueue shim: events that find no room are told of next time") {
+TEST_CASE("kqueue shim: events beyond the size of the list are returned by the next call") {
     const owned queue(kqueue());
     const pair ends;
     for (const int filter : {EVFILT_READ, EVFILT_WRITE})

@@ -76,8 +76,8 @@ int main(int, char** arguments) {
         if ((i + 1) % burst != 0)
             continue;
         provider.process_completions();
-        char room[4096];
-        const ssize_t received = recv(sockets[1], room, sizeof room, MSG_DONTWAIT);
+        char buffer[4096];
+        const ssize_t received = recv(sockets[1], buffer, sizeof buffer, MSG_DONTWAIT);
         received_bytes += received > 0 ? received : 0;
     }
     const coracle::test::figures after = coracle::test::take_figures();

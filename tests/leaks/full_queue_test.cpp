@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Scenario 6, a full submission queue: the request that finds no room is lost, and with it what its
+// Scenario 6, a full submission queue: a request without an SQE is lost, and with it what its
 // callback would have deleted.
 //
-// Here an operation that finds no room waits in a backlog, through which it is linked itself, and a
+// Here an operation without an SQE waits in a backlog, through which it is linked itself, and a
 // cancel in one of its own. A full completion queue loses nothing either, but ends multishots: they
 // are armed again.
 
@@ -14,7 +14,7 @@
 
 using namespace coracle::test;
 
-TEST_CASE("full_queue: in callback style, what finds no room is lost and leaks") {
+TEST_CASE("full_queue: in callback style, a request without an SQE is lost and leaks") {
     const verdict seen = run_leak_program("full_queue_callback", {"1000", "20"});
     if (seen.skipped())
         return;
@@ -25,7 +25,7 @@ TEST_CASE("full_queue: in callback style, what finds no room is lost and leaks")
     CHECK(seen["blocks_left"] == 1000 - kept);
 }
 
-TEST_CASE("full_queue: in callback style, nothing is lost as long as there is room") {
+TEST_CASE("full_queue: in callback style, nothing is lost as long as there is a free SQE") {
     const verdict seen = run_leak_program("full_queue_callback", {"1000", "8"});
     if (seen.skipped())
         return;

@@ -123,7 +123,7 @@ int main(int, char** arguments) {
             ::close(each);
     }
     test::tell("bytes_read", bytes_read);
-    test::tell("most_registrations", static_cast<long long>(max_registrations));
+    test::tell("max_registrations", static_cast<long long>(max_registrations));
     test::tell("descriptors_left", static_cast<long long>(test::take_figures().descriptors) -
                                        static_cast<long long>(before.descriptors));
 }

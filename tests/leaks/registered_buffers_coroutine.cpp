@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Pools of buffers that the kernel knows are made, used and ended, under a limit that has room for
+// Pools of buffers that the kernel knows are made, used and ended, under a limit that allows
 // one of them and no second one. Then the same with a new context for each.
 //
 // usage: registered_buffers_coroutine LOCKABLE-BYTES CYCLES CONTEXTS

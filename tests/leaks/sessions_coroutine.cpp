@@ -25,9 +25,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int connections_per_round = 2000;
-constexpr int idlers = 16;  // of these
-constexpr int sitters = 50; // who are there when the server ends
-constexpr int workers = 4;  // who come and go one after the other
+constexpr int idle_clients = 16;    // of these
+constexpr int staying_clients = 50; // who are there when the server ends
+constexpr int workers = 4;          // who come and go one after the other
 constexpr int warm_up_rounds = 2;
 
 /// Against hanging, and nothing else: a session that does not end is named when its pool goes.
@@ -56,7 +56,7 @@ struct round {
 
     chat::server& server;
     std::minstd_rand random;
-    int to_come = 0;              // visitors of this half
+    int to_come = 0;              // clients of this half that have not connected yet
     std::vector<object_id> seen;  // in this half
     std::vector<object_id> ended; // sessions of the first half
 };
@@ -175,11 +175,11 @@ task<> until_all_have_gone(const chat::server& server) {
 
 /// Those who come and go, in two halves; the second one finds the slots of the first one.
 task<> come_and_go(round& present) {
-    constexpr int visitors = connections_per_round - idlers - sitters - 2;
+    constexpr int client_count = connections_per_round - idle_clients - staying_clients - 2;
     for (int half = 0; half < 2; ++half) {
-        present.to_come = visitors / 2;
+        present.to_come = client_count / 2;
         auto crowd = [&present](task_group& jobs) -> task<> {
-            for (int i = 0; i < idlers / 2; ++i)
+            for (int i = 0; i < idle_clients / 2; ++i)
                 jobs.start(visit(present, idle));
             for (int i = 0; i < workers; ++i)
                 jobs.start(visit_often(present));
@@ -194,12 +194,12 @@ task<> come_and_go(round& present) {
     }
 }
 
-task<> sit(round& present, event& all_are_here, int& here) {
-    client sitter;
-    co_await sitter.join(present.server);
-    if (++here == sitters)
+task<> stay(round& present, event& all_are_here, int& here) {
+    client staying;
+    co_await staying.join(present.server);
+    if (++here == staying_clients)
         all_are_here.set();
-    co_await leave(sitter, stopped);
+    co_await leave(staying, stopped);
 }
 
 /// Clients who are there when the server is told to end.
@@ -207,8 +207,8 @@ task<> outstay(round& present) {
     event all_are_here;
     int here = 0;
     auto crowd = [&](task_group& jobs) -> task<> {
-        for (int i = 0; i < sitters; ++i)
-            jobs.start(sit(present, all_are_here, here));
+        for (int i = 0; i < staying_clients; ++i)
+            jobs.start(stay(present, all_are_here, here));
         co_await all_are_here.wait();
         present.server.stop();
         co_await jobs.wait_for_others();

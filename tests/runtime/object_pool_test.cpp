@@ -155,7 +155,7 @@ TEST_CASE("object_pool: they are gone over in the order in which they were made"
     CHECK(pool.begin().id() == handles[1].id());
 }
 
-TEST_CASE("object_pool: a full one says so, and has room again when one goes") {
+TEST_CASE("object_pool: a full one says so, and has a free slot again when one goes") {
     object_pool<boat> pool(2);
     CHECK(pool.max_size() == 2);
     object_handle<boat> first = make_boat(pool, 1);

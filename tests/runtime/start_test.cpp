@@ -99,11 +99,11 @@ TEST_CASE_FIXTURE(virtual_loop, "start: the starter cannot go on after a job tha
 
 TEST_CASE_FIXTURE(virtual_loop, "start: a starter that goes on regardless lets others run") {
     run([]() -> task<> {
-        int turns = 0;
+        int iterations = 0;
         bool done = false;
         auto other = [&]() -> task<> {
             while (!done) {
-                ++turns;
+                ++iterations;
                 co_await yield();
             }
         };
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(virtual_loop, "start: a starter that goes on regardless lets o
         };
         const auto both = co_await when_all(other(), failure_of(with_task_group(body)));
         CHECK(std::get<1>(both) == "at once");
-        CHECK(turns >= 10);
+        CHECK(iterations >= 10);
     });
 }
 
@@ -162,15 +162,15 @@ TEST_CASE_FIXTURE(virtual_loop, "start: when_all within when_all, very deep") {
 
 TEST_CASE_FIXTURE(virtual_loop, "start: memory follows the depth of a tree, not its breadth") {
     run([]() -> task<> {
-        std::size_t most_frames = 0;
+        std::size_t max_frames = 0;
         struct tree {
-            static task<int> run(int levels, std::size_t& most) {
-                most = std::max(most, usage().live_frames);
+            static task<int> run(int levels, std::size_t& max) {
+                max = std::max(max, usage().live_frames);
                 if (levels == 0)
                     co_return 1;
                 std::vector<task<int>> children;
                 for (int i = 0; i < 10; ++i)
-                    children.push_back(run(levels - 1, most));
+                    children.push_back(run(levels - 1, max));
                 const std::vector<int> sums = co_await when_all(std::move(children));
                 int sum = 0;
                 for (const int each : sums)
@@ -178,19 +178,19 @@ TEST_CASE_FIXTURE(virtual_loop, "start: memory follows the depth of a tree, not 
                 co_return sum;
             }
         };
-        const int leaves = co_await tree::run(5, most_frames);
+        const int leaves = co_await tree::run(5, max_frames);
         CHECK(leaves == 100'000);
-        CHECK(most_frames < 1000); // depth-first with a break now and then; breadth-first, 111,111
+        CHECK(max_frames < 1000); // depth-first with a break now and then; breadth-first, 111,111
     });
 }
 
-TEST_CASE_FIXTURE(virtual_loop, "start: others have their turns while a job starts very many") {
+TEST_CASE_FIXTURE(virtual_loop, "start: others run while a job starts very many") {
     run([]() -> task<> {
-        int turns = 0;
+        int iterations = 0;
         bool done = false;
         auto other = [&]() -> task<> {
             while (!done) {
-                ++turns;
+                ++iterations;
                 co_await sleep_for(0ms); // once in an iteration
             }
         };
@@ -206,7 +206,7 @@ TEST_CASE_FIXTURE(virtual_loop, "start: others have their turns while a job star
             done = true;
         };
         co_await when_all(other(), busy());
-        CHECK(turns > 3);
+        CHECK(iterations > 3);
     });
 }
 

@@ -437,7 +437,7 @@ std::shared_ptr<queue> find_queue(int descriptor) {
 }
 
 /// Applies changes, and gives the number of receipts and errors that it has put into `events`; -1,
-/// with errno, for an error that has no room there.
+/// with errno, for an error that does not fit into `events`.
 int apply_all(queue& target, const kernel_event* changes, int change_count, kernel_event* events,
               int event_count) {
     const std::lock_guard locked(target.lock);
