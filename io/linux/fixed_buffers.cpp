@@ -25,7 +25,7 @@ std::optional<std::uint64_t> fixed_buffers::add(std::span<std::byte> region) {
     }
     static std::atomic<bool> said = false; // the next pool will not fare better
     if (!said.exchange(true))
-        warning(fmt::format("io_uring: a pool of {} bytes goes unregistered: {}{}", region.size(),
+        warning(fmt::format("io_uring: a pool of {} bytes is not registered: {}{}", region.size(),
                             std::strerror(-failure),
                             failure == -ENOMEM
                                 ? " (the limit of locked memory, ulimit -l, may be too small)"

@@ -85,7 +85,7 @@ TEST_CASE("registered buffers: a pool that was registered leaves nothing with th
     CHECK(seen["mapped_growth"] <= (instrumented ? 1 << 20 : 0));
     CHECK(seen["descriptors_left"] == 0);
     // What a context has locked is given back some time after its end. A pool does not wait for
-    // that: it goes unregistered then.
+    // that: it is not registered then.
     CHECK(seen["context_cycles"] == contexts);
     CHECK(seen["context_registered"] >= (registers ? 1 : 0));
     CHECK(seen["context_registered"] <= (registers ? contexts : 0));
