@@ -104,7 +104,7 @@ public:
     [[nodiscard]] buffer_lease try_lease(creation_site where = {}) noexcept;
 
     /// Awaitable: a buffer, as soon as there is one for it. Those who wait are served in order.
-    /// Declared here and defined in io/lease.hpp, since this folder knows no coroutine.
+    /// Defined in io/lease.hpp.
     ///
     /// errors   operation_canceled
     [[nodiscard]] lease_operation lease(creation_site where = {}) noexcept;

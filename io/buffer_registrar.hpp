@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // buffer_registrar: makes memory known to a kernel in advance, as fixed buffers of io_uring or
-// regions of Windows' registered i/o. A backend that can do that implements it; memory/ knows only
-// that a region gets a number for as long as its registration lives.
+// regions of Windows' registered I/O. A backend that can do that implements it; a buffer_pool only
+// knows that its region has a number for as long as the registration lives.
 //
 // Invariants. What is registered is taken back by whoever goes first: the registration, or the
 // registrar, which leaves the registration empty. Both are of one thread.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// lease_operation: waiting for a buffer of a buffer_pool, which is in memory/ and knows no
-// coroutine. Cancelling leaves the queue; a buffer that came before is given, not lost.
+// lease_operation: waiting for a buffer of a buffer_pool. Cancelling leaves the queue; a buffer
+// that was granted before is returned by the await, not lost.
 #pragma once
 
 #include "../runtime/job.hpp"

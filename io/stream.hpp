@@ -36,9 +36,8 @@ public:
 
     /// Reads until `into` is full.
     ///
-    /// shape    into: 1 byte or more. Gives into.size(); 0 if the stream ended before the first
-    /// byte errors   as read; error::unexpected_end if the stream ends in the middle. Cancelled in
-    /// the
+    /// shape    into: 1 byte or more. Gives into.size(); 0 if the stream ended before any byte
+    /// errors   as read; error::unexpected_end if the stream ends in the middle. Cancelled in the
     ///          middle, it has taken an unknown part from the stream
     /// owns     borrows `into` until it resumes
     [[nodiscard]] read_operation read_exactly(mutable_buffer into) noexcept {
@@ -75,7 +74,7 @@ public:
     /// errors   operation_canceled, broken_pipe, connection_reset; error::write_cut_short if an
     ///          earlier write was cancelled in its middle: then the stream can only be closed
     /// owns     borrows `from` until it resumes
-    /// cost     io_uring: 1 SQE. epoll: send(2), and nothing else while there is room
+    /// cost     io_uring: 1 SQE. epoll: send(2), and nothing else while the send buffer has space
     /// source   send(2) with MSG_NOSIGNAL, io_uring_prep_send(3)
     [[nodiscard]] write_operation write(const_buffer from CORACLE_LIFETIMEBOUND) noexcept {
         return write_operation(state(), from);
