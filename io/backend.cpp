@@ -32,7 +32,7 @@ void backend::set_current(backend* now_current) noexcept {
 backend::~backend() {
     if (operations_in_flight() > 0)
         detail::fatal(
-            fmt::format("the {} operations of a loop outlive it", operations_in_flight()));
+            fmt::format("a loop ended with {} operations in flight", operations_in_flight()));
     if (first_)
         detail::fatal("a backend ended before its descriptors were detached");
 }
@@ -55,7 +55,7 @@ bool backend::start(operation& op) noexcept {
         return false;
     }
     detail::io_queue& queue = op.io_queue();
-    if (is_read(op.code()) && (target.many || !queue.idle())) {
+    if (is_read(op.code()) && (target.has_multishot_use || !queue.idle())) {
         op.fail(error::read_under_way);
         return false;
     }
@@ -93,12 +93,12 @@ void backend::retire(operation& op) noexcept {
         close_idle(target);
 }
 
-void backend::refuse(operation& unsupported, std::string_view why) noexcept {
-    const std::uint32_t bit = 1U << static_cast<unsigned>(unsupported.code());
+void backend::refuse(operation& op, std::string_view why) noexcept {
+    const std::uint32_t bit = 1U << static_cast<unsigned>(op.code());
     if (!(std::exchange(refused_, refused_ | bit) & bit))
         warning(fmt::format("the backend {} does not support {} on descriptor {}: {}", name(),
-                            to_string(unsupported.code()), unsupported.target().handle, why));
-    unsupported.fail(std::make_error_code(std::errc::operation_not_supported));
+                            to_string(op.code()), op.target().handle, why));
+    op.fail(std::make_error_code(std::errc::operation_not_supported));
 }
 
 void backend::stop(operation& op) noexcept {
@@ -109,35 +109,35 @@ void backend::stop(operation& op) noexcept {
     op.complete();
 }
 
-void backend::close(detail::descriptor& closed) noexcept {
-    closed.closing = true;
+void backend::close(detail::descriptor& fd_state) noexcept {
+    fd_state.closing = true;
     ++closing_;
-    for (detail::io_queue* const io_queue : {&closed.in, &closed.out}) {
+    for (detail::io_queue* const io_queue : {&fd_state.in, &fd_state.out}) {
         while (operation* const waiting = io_queue->waiting.pop()) {
             waiting->fail(detail::cancelled_code());
             waiting->complete();
         }
     }
-    if (closed.idle())
-        return close_idle(closed);
-    for (operation* const active : {closed.in.active, closed.out.active}) {
+    if (fd_state.idle())
+        return close_idle(fd_state);
+    for (operation* const active : {fd_state.in.active, fd_state.out.active}) {
         if (active)
             active->interrupt();
     }
 }
 
-void backend::close_idle(detail::descriptor& closed) noexcept {
-    if (!unregister(closed))
+void backend::close_idle(detail::descriptor& fd_state) noexcept {
+    if (!unregister(fd_state))
         return;
     --closing_;
-    const detail::descriptor_ref kept(&closed);
-    unlink(closed);
-    closed.close_handle();
+    const detail::descriptor_ref kept(&fd_state);
+    unlink(fd_state);
+    fd_state.close_handle();
 }
 
-void backend::on_unregistered(detail::descriptor& known) noexcept {
-    if (known.closing && known.idle())
-        close_idle(known);
+void backend::on_unregistered(detail::descriptor& fd_state) noexcept {
+    if (fd_state.closing && fd_state.idle())
+        close_idle(fd_state);
 }
 
 void backend::retry_closing() noexcept {
@@ -152,34 +152,34 @@ void backend::list_sockets(std::vector<leak>& to) const {
     detail::list_unused(*this, to);
 }
 
-void backend::attach(detail::descriptor& added) noexcept {
-    detail::note_used(added);
-    ++added.refs;
-    added.owner = this;
-    added.previous = nullptr;
-    added.next = first_;
+void backend::attach(detail::descriptor& fd_state) noexcept {
+    detail::note_used(fd_state);
+    ++fd_state.refs;
+    fd_state.owner = this;
+    fd_state.previous = nullptr;
+    fd_state.next = first_;
     if (first_)
-        first_->previous = &added;
-    first_ = &added;
+        first_->previous = &fd_state;
+    first_ = &fd_state;
     descriptors_.add();
 }
 
-void backend::unlink(detail::descriptor& known) noexcept {
-    (known.previous ? known.previous->next : first_) = known.next;
-    if (known.next)
-        known.next->previous = known.previous;
-    known.owner = nullptr;
-    known.backend_object = nullptr;
-    known.backend_flags = {};
+void backend::unlink(detail::descriptor& fd_state) noexcept {
+    (fd_state.previous ? fd_state.previous->next : first_) = fd_state.next;
+    if (fd_state.next)
+        fd_state.next->previous = fd_state.previous;
+    fd_state.owner = nullptr;
+    fd_state.backend_object = nullptr;
+    fd_state.backend_flags = {};
     descriptors_.subtract();
-    --known.refs; // the caller has one
+    --fd_state.refs; // the caller has one
 }
 
-void backend::detach(detail::descriptor& known) noexcept {
-    const detail::descriptor_ref kept(&known);
-    while (!unregister(known))
+void backend::detach(detail::descriptor& fd_state) noexcept {
+    const detail::descriptor_ref kept(&fd_state);
+    while (!unregister(fd_state))
         poll(time_point::max());
-    unlink(known);
+    unlink(fd_state);
 }
 
 void backend::finish_closing() {

@@ -38,7 +38,7 @@ struct backend : driver {
 
     /// A descriptor without operations is about to be closed or given away. False if the kernel
     /// still knows of it: then the backend calls `on_unregistered` once it does not.
-    [[nodiscard]] virtual bool unregister(detail::descriptor& known) noexcept = 0;
+    [[nodiscard]] virtual bool unregister(detail::descriptor& fd_state) noexcept = 0;
 
     /// What not every kernel can do.
     [[nodiscard]] const capabilities& optional() const noexcept { return capabilities_; }
@@ -64,10 +64,10 @@ struct backend : driver {
     void retire(operation& op) noexcept;
 
     /// The socket of a descriptor is gone.
-    void close(detail::descriptor& closed) noexcept;
+    void close(detail::descriptor& fd_state) noexcept;
 
     /// Has nothing to do with a descriptor any more, which has no operations.
-    void detach(detail::descriptor& known) noexcept;
+    void detach(detail::descriptor& fd_state) noexcept;
 
     /// The same for all: sockets may outlive the loop that used them.
     void detach_all() noexcept;
@@ -90,11 +90,11 @@ protected:
 
     /// For `submit`: this kernel cannot do it. Fails the operation with operation_not_supported,
     /// and says once for each kind of operation which backend refused what, and why.
-    void refuse(operation& unsupported, std::string_view why) noexcept;
+    void refuse(operation& op, std::string_view why) noexcept;
 
     /// The kernel does not know of this descriptor any more: what `unregister` could not do at
     /// once.
-    void on_unregistered(detail::descriptor& known) noexcept;
+    void on_unregistered(detail::descriptor& fd_state) noexcept;
 
     /// Asks `unregister` again for all that are being closed and wait for nothing else.
     void retry_closing() noexcept;
@@ -112,9 +112,9 @@ protected:
     capabilities capabilities_;
 
 private:
-    void attach(detail::descriptor& added) noexcept;
-    void unlink(detail::descriptor& known) noexcept;
-    void close_idle(detail::descriptor& closed) noexcept;
+    void attach(detail::descriptor& fd_state) noexcept;
+    void unlink(detail::descriptor& fd_state) noexcept;
+    void close_idle(detail::descriptor& fd_state) noexcept;
 
     detail::descriptor* first_ = nullptr;
     detail::gauge descriptors_{detail::gauge_kind::sockets};

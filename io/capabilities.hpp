@@ -23,10 +23,11 @@ struct descriptor;
 struct multishot_source {
     /// Bytes that have been received already, in a buffer of the pool; an empty lease at the end of
     /// the stream, or the error that has ended it. None if nothing has come.
-    [[nodiscard]] virtual std::optional<result<buffer_lease>> take(descriptor& from) noexcept = 0;
+    [[nodiscard]] virtual std::optional<result<buffer_lease>>
+    take(descriptor& fd_state) noexcept = 0;
 
     /// Nobody wants more. What has come and was not taken stays with the descriptor, for its reads.
-    virtual void end(descriptor& unwanted) noexcept = 0;
+    virtual void end(descriptor& fd_state) noexcept = 0;
 
     /// Gives back the buffers that the kernel has at hand. They are lent anew when needed.
     virtual void return_buffers() noexcept = 0;
@@ -47,7 +48,7 @@ protected:
 /// A kernel that does not end by itself what is under way in a direction that is shut down.
 struct shutdown_observer {
     /// Reads end with 0 bytes, writes fail.
-    virtual void on_shutdown(descriptor& of, shutdown_direction direction) noexcept = 0;
+    virtual void on_shutdown(descriptor& fd_state, shutdown_direction direction) noexcept = 0;
 
 protected:
     ~shutdown_observer() = default;

@@ -24,10 +24,10 @@ void descriptor::operator delete(void* block, std::size_t bytes) noexcept {
 std::error_code descriptor::restore_blocking() noexcept {
     if (!blocking_changed)
         return {};
-    const std::error_code error = opened_by->set_blocking(handle, !found_non_blocking);
+    const std::error_code error = opened_by->set_blocking(handle, !original_non_blocking);
     if (!error) {
         blocking_changed = false;
-        non_blocking = found_non_blocking;
+        non_blocking = original_non_blocking;
     }
     return error;
 }
@@ -39,22 +39,22 @@ void descriptor::close_handle() noexcept {
     opened_by->close(std::exchange(handle, no_handle));
 }
 
-/// Which one of the addresses a descriptor has; empty where it has none that can be told.
-static std::string told_address(std::string_view which, const descriptor& named,
-                                address (network::*address_of)(native_handle)) {
+/// As ", peer 127.0.0.1:4000"; empty where the descriptor has no such address.
+static std::string address_suffix(std::string_view which, const descriptor& fd_state,
+                                  address (network::*address_of)(native_handle)) {
     try {
-        const address told = (named.opened_by->*address_of)(named.handle);
-        return fmt::format(", {} {}", which, to_string(told));
+        const address found = (fd_state.opened_by->*address_of)(fd_state.handle);
+        return fmt::format(", {} {}", which, to_string(found));
     } catch (const std::system_error&) {
         return {};
     }
 }
 
-std::string describe(const descriptor& named) {
-    std::string told = told_address("peer", named, &network::peer_address);
-    if (told.empty()) // a listener, or a connection that is still being made
-        told = told_address("local", named, &network::local_address);
-    return fmt::format("descriptor {}{}", named.handle, told);
+std::string describe(const descriptor& fd_state) {
+    std::string suffix = address_suffix("peer", fd_state, &network::peer_address);
+    if (suffix.empty()) // a listener, or a connection that is still being made
+        suffix = address_suffix("local", fd_state, &network::local_address);
+    return fmt::format("descriptor {}{}", fd_state.handle, suffix);
 }
 
 } // namespace coracle::detail

@@ -72,19 +72,19 @@ struct descriptor {
     bool closing = false;         // the socket is gone, operations are not
     bool write_cut_short = false; // a part of a write went out, and the rest never will
     bool write_ended = false;     // by shutdown: the connection can then end without a reset
-    bool reset_told = false;      // to a write, so that a read sees an end of stream
-    bool starved = false;         // a listener that has said that descriptors have run out
+    bool reset_reported = false;  // by a failed write: the next read gets the end of stream
+    bool shortage_warned = false; // accepting met EMFILE or the like, and has warned once
 
-    bool non_blocking = false;       // the handle is, as far as a backend has seen
-    bool blocking_changed = false;   // by a backend
-    bool found_non_blocking = false; // then: what it was before
-    bool adopted = false;            // others may share the handle, and what is made of it
-    bool many = false;               // an accept_many or a receive_many object is there
+    bool non_blocking = false;          // O_NONBLOCK, as far as a backend knows
+    bool blocking_changed = false;      // a backend has set or cleared O_NONBLOCK
+    bool original_non_blocking = false; // O_NONBLOCK before that change
+    bool adopted = false;               // other processes or libraries may share the handle
+    bool has_multishot_use = false;     // an accept_many or a receive_many object exists
     std::array<bool, 6> backend_flags = {};
 };
 
 /// As "descriptor 7, peer 127.0.0.1:4000": with the address of the peer, or its own without one.
-[[nodiscard]] std::string describe(const descriptor& named);
+[[nodiscard]] std::string describe(const descriptor& fd_state);
 
 /// Holds a descriptor.
 class descriptor_ref {

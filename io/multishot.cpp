@@ -12,10 +12,10 @@ multishot_use::multishot_use(descriptor_ref target, buffer_pool* into)
     if (!target_ || !target_->open())
         throw std::system_error(std::make_error_code(std::errc::bad_file_descriptor),
                                 "the socket is closed");
-    if (target_->many)
+    if (target_->has_multishot_use)
         throw std::system_error(into ? error::read_under_way : error::accept_under_way,
                                 "a second multishot");
-    target_->many = true;
+    target_->has_multishot_use = true;
     if (into_)
         into_->add_user();
 }
@@ -24,7 +24,7 @@ void multishot_use::end() noexcept {
     const descriptor_ref ended = std::move(target_);
     if (!ended)
         return;
-    ended->many = false;
+    ended->has_multishot_use = false;
     if (into_)
         into_->remove_user();
     backend* const owner = ended->owner;

@@ -76,7 +76,7 @@ bool operation::advance(std::int64_t count) noexcept {
 bool operation::end_is_reset() const noexcept {
     const detail::descriptor& target = *target_;
     const bool may_be_reset =
-        target.reset_told || target.out.active || target.opened_by->hides_resets();
+        target.reset_reported || target.out.active || target.opened_by->hides_resets();
     return may_be_reset && !target.write_ended && target.opened_by->was_reset(target.handle);
 }
 
@@ -104,12 +104,12 @@ void operation::fail(std::error_code error) noexcept {
     if (cut_short)
         target_->write_cut_short = true;
     if (error == std::errc::connection_reset)
-        target_->reset_told = true;
+        target_->reset_reported = true;
     // It may have been told to the part of a write that was done.
     const bool broken = error == std::errc::broken_pipe;
     if ((broken || cut_short) && !target_->write_ended &&
         target_->opened_by->was_reset(target_->handle)) {
-        target_->reset_told = true;
+        target_->reset_reported = true;
         if (broken)
             failure_ = std::make_error_code(std::errc::connection_reset);
     }

@@ -33,18 +33,18 @@ void socket::close() noexcept {
 }
 
 native_handle socket::release() {
-    detail::descriptor& given = open_state();
-    if (!given.idle())
+    detail::descriptor& fd_state = open_state();
+    if (!fd_state.idle())
         throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
                                 "a socket was released while an operation is under way");
-    if (const std::error_code error = given.restore_blocking()) // then nothing has changed
+    if (const std::error_code error = fd_state.restore_blocking()) // then nothing has changed
         throw std::system_error(error, "cannot restore whether calls on a socket block");
     const detail::descriptor_ref kept = std::move(state_);
-    if (given.owner)
-        given.owner->detach(given);
+    if (fd_state.owner)
+        fd_state.owner->detach(fd_state);
     else
-        detail::note_used(given);
-    return std::exchange(given.handle, no_handle);
+        detail::note_used(fd_state);
+    return std::exchange(fd_state.handle, no_handle);
 }
 
 detail::descriptor& socket::open_state() const {

@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// How long a listener waits for descriptors or memory to come back.
-constexpr auto starved_pause = 50ms;
+constexpr auto shortage_pause = 50ms;
 
 network& present_network() noexcept {
     backend* const current = backend::current();
@@ -29,7 +29,7 @@ socket open_stream(address::family family, creation_site where) {
     return socket(handle, opener, where);
 }
 
-/// The kernel has no room for another connection now, but may have later.
+/// Descriptors or memory have run out (EMFILE, ENFILE, ENOBUFS, ENOMEM); they may be free later.
 bool is_shortage(std::error_code error) noexcept {
     constexpr std::array shortages = {
         std::errc::too_many_files_open,
@@ -88,10 +88,11 @@ task<tcp_stream> accept_from(detail::descriptor_ref listening, creation_site whe
         if (accepted)
             co_return tcp_stream(std::move(*accepted));
         if (is_shortage(accepted.error())) {
-            if (!std::exchange(listening->starved, true))
-                warning(fmt::format("accepting pauses until there is room again: {}",
-                                    accepted.error().message()));
-            co_await sleep_for(starved_pause);
+            if (!std::exchange(listening->shortage_warned, true))
+                warning(
+                    fmt::format("accepting pauses until descriptors or memory are free again: {}",
+                                accepted.error().message()));
+            co_await sleep_for(shortage_pause);
             if (!listening->open()) // closed during the pause, not before: as if in the kernel
                 throw std::system_error(std::make_error_code(std::errc::operation_canceled),
                                         "accept");

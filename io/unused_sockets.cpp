@@ -43,27 +43,27 @@ void unlink(unused_list& from, descriptor& member) noexcept {
 
 } // namespace
 
-void note_unused(descriptor& made) noexcept {
+void note_unused(descriptor& fd_state) noexcept {
     backend* const present = backend::current();
-    if (!present || !made.where.job())
+    if (!present || !fd_state.where.job())
         return;
-    unused_list& list = list_of(made);
+    unused_list& list = list_of(fd_state);
     const std::lock_guard guard(list.lock);
-    made.unused_in.store(present, std::memory_order_relaxed);
-    made.previous = nullptr;
-    made.next = list.first;
+    fd_state.unused_in.store(present, std::memory_order_relaxed);
+    fd_state.previous = nullptr;
+    fd_state.next = list.first;
     if (list.first)
-        list.first->previous = &made;
-    list.first = &made;
+        list.first->previous = &fd_state;
+    list.first = &fd_state;
 }
 
-void note_used(descriptor& known) noexcept {
-    if (!known.unused_in.load(std::memory_order_relaxed))
+void note_used(descriptor& fd_state) noexcept {
+    if (!fd_state.unused_in.load(std::memory_order_relaxed))
         return;
-    unused_list& list = list_of(known);
+    unused_list& list = list_of(fd_state);
     const std::lock_guard guard(list.lock);
-    if (known.unused_in.load(std::memory_order_relaxed)) // its backend may have ended just now
-        unlink(list, known);
+    if (fd_state.unused_in.load(std::memory_order_relaxed)) // its backend may have ended just now
+        unlink(list, fd_state);
 }
 
 void list_unused(const backend& made_in, std::vector<leak>& to) {

@@ -14,10 +14,10 @@
 namespace coracle::detail {
 
 /// Lists a descriptor that has just been made, if a job of this thread's context has made it.
-void note_unused(descriptor& made) noexcept;
+void note_unused(descriptor& fd_state) noexcept;
 
 /// It is about to be used, closed or given up.
-void note_used(descriptor& known) noexcept;
+void note_used(descriptor& fd_state) noexcept;
 
 /// Adds those that were made in the context of this backend.
 void list_unused(const backend& made_in, std::vector<leak>& to);

@@ -50,14 +50,14 @@ public:
     void wake() noexcept override;
 
 protected:
-    std::error_code watch(detail::descriptor& watched) noexcept override;
-    void unwatch(detail::descriptor& watched) noexcept override;
+    std::error_code watch(detail::descriptor& fd_state) noexcept override;
+    void unwatch(detail::descriptor& fd_state) noexcept override;
 
 private:
     static constexpr std::size_t max_events = 256;
 
     [[nodiscard]] int wait(const timespec* limit) noexcept;
-    [[nodiscard]] std::error_code change_filters(detail::descriptor& of, int flags) noexcept;
+    [[nodiscard]] std::error_code change_filters(detail::descriptor& fd_state, int flags) noexcept;
     void handle(const kernel_event& event) noexcept;
 
     detail::owned_handle kqueue_;
@@ -78,25 +78,25 @@ kqueue_backend::kqueue_backend() : readiness_backend(single_calls::may_block), k
         throw std::runtime_error("kqueue does not tell of an event of its own");
 }
 
-std::error_code kqueue_backend::watch(detail::descriptor& watched) noexcept {
-    const std::error_code refused = change_filters(watched, EV_ADD | EV_CLEAR);
+std::error_code kqueue_backend::watch(detail::descriptor& fd_state) noexcept {
+    const std::error_code refused = change_filters(fd_state, EV_ADD | EV_CLEAR);
     if (refused)
-        unwatch(watched); // one of the two may have been taken
+        unwatch(fd_state); // one of the two may have been taken
     return refused;
 }
 
-void kqueue_backend::unwatch(detail::descriptor& watched) noexcept {
+void kqueue_backend::unwatch(detail::descriptor& fd_state) noexcept {
     // Closing would do it too, but a handle may also be released.
-    static_cast<void>(change_filters(watched, EV_DELETE));
+    static_cast<void>(change_filters(fd_state, EV_DELETE));
 }
 
 /// With receipts, so that the answers are those to the changes and no events.
-std::error_code kqueue_backend::change_filters(detail::descriptor& of, int flags) noexcept {
-    const auto ident = static_cast<std::uintptr_t>(of.handle);
+std::error_code kqueue_backend::change_filters(detail::descriptor& fd_state, int flags) noexcept {
+    const auto ident = static_cast<std::uintptr_t>(fd_state.handle);
     std::array<kernel_event, 2> changes = {change_of(ident, EVFILT_READ, flags | EV_RECEIPT),
                                            change_of(ident, EVFILT_WRITE, flags | EV_RECEIPT)};
     for (kernel_event& change : changes)
-        change.udata = &of;
+        change.udata = &fd_state;
     const int count = ::kevent(kqueue_.get(), changes.data(), 2, changes.data(), 2, nullptr);
     if (count < 0)
         return posix::last_error();

@@ -29,8 +29,8 @@ public:
     void wake() noexcept override;
 
 protected:
-    std::error_code watch(detail::descriptor& watched) noexcept override;
-    void unwatch(detail::descriptor& watched) noexcept override;
+    std::error_code watch(detail::descriptor& fd_state) noexcept override;
+    void unwatch(detail::descriptor& fd_state) noexcept override;
 
 private:
     static constexpr std::size_t max_events = 256;
@@ -58,18 +58,18 @@ epoll_backend::epoll_backend()
         throw std::system_error(posix::last_error(), "cannot set up epoll");
 }
 
-std::error_code epoll_backend::watch(detail::descriptor& watched) noexcept {
+std::error_code epoll_backend::watch(detail::descriptor& fd_state) noexcept {
     epoll_event event = {};
     event.events = EPOLLET | EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
-    event.data.ptr = &watched;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, static_cast<int>(watched.handle), &event) != 0)
+    event.data.ptr = &fd_state;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, static_cast<int>(fd_state.handle), &event) != 0)
         return posix::last_error();
     return {};
 }
 
-void epoll_backend::unwatch(detail::descriptor& watched) noexcept {
+void epoll_backend::unwatch(detail::descriptor& fd_state) noexcept {
     // Closing would do it too, but not while a child process holds a copy of the handle.
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, static_cast<int>(watched.handle), nullptr);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, static_cast<int>(fd_state.handle), nullptr);
 }
 
 void epoll_backend::poll(time_point deadline) {

@@ -60,22 +60,22 @@ public:
     void wake() noexcept override;
     bool submit(operation& op) noexcept override;
     void cancel(operation& op) noexcept override;
-    bool unregister(detail::descriptor& known) noexcept override;
+    bool unregister(detail::descriptor& fd_state) noexcept override;
 
 private:
     void flush() noexcept override;
     void submit_now(operation& op) noexcept;
     [[nodiscard]] bool request(operation& op) noexcept;
     [[nodiscard]] bool waits_for_poll(const operation& op) noexcept;
-    void request_poll(detail::descriptor& polled) noexcept;
+    void request_poll(detail::descriptor& fd_state) noexcept;
     void request_wake() noexcept;
     bool request_backlog() noexcept;
     void request_cancel(operation& op) noexcept;
     void repeat_cancels() noexcept;
     void collect() noexcept;
     void complete(operation& op, int answer) noexcept;
-    void complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept;
-    void complete_multishot(detail::descriptor& of, int answer, unsigned flags) noexcept;
+    void complete_poll(detail::descriptor& fd_state, int answer, unsigned flags) noexcept;
+    void complete_multishot(detail::descriptor& fd_state, int answer, unsigned flags) noexcept;
 
     uring::ring ring_;
     uring::requests requests_{ring_};
@@ -125,7 +125,7 @@ uring_backend::~uring_backend() {
 bool uring_backend::submit(operation& op) noexcept {
     const detail::descriptor& target = op.target();
     const bool made_non_blocking =
-        target.non_blocking && target.blocking_changed && !target.found_non_blocking;
+        target.non_blocking && target.blocking_changed && !target.original_non_blocking;
     if (made_non_blocking && !uring::make_blocking(op))
         return false;
     if (uring::multishots::concern(op) && uring::multishots::serve(op))
@@ -156,11 +156,11 @@ bool uring_backend::waits_for_poll(const operation& op) noexcept {
     return false;
 }
 
-void uring_backend::request_poll(detail::descriptor& polled) noexcept {
-    if (!requests_.prep_poll(polled))
+void uring_backend::request_poll(detail::descriptor& fd_state) noexcept {
+    if (!requests_.prep_poll(fd_state))
         return;
-    polled.backend_flags[uring::poll_armed] = true;
-    polled.backend_flags[uring::unreadable] = false; // until a read finds less than it asked for
+    fd_state.backend_flags[uring::poll_armed] = true;
+    fd_state.backend_flags[uring::unreadable] = false; // until a read finds less than it asked for
 }
 
 /// False if the queue was full.
@@ -198,16 +198,16 @@ void uring_backend::repeat_cancels() noexcept {
 
 /// As long as the kernel has a poll or a multishot of it the socket is there, whatever becomes of
 /// its handle.
-bool uring_backend::unregister(detail::descriptor& known) noexcept {
-    auto& flags = known.backend_flags;
-    const bool over = multishots_.unregister(known, unregister_pending_);
+bool uring_backend::unregister(detail::descriptor& fd_state) noexcept {
+    auto& flags = fd_state.backend_flags;
+    const bool over = multishots_.unregister(fd_state, unregister_pending_);
     if (!flags[uring::poll_armed]) {
         if (over)
             flags = {};
         return over;
     }
     if (!std::exchange(flags[uring::unregistering], true) &&
-        !requests_.prep_cancel(uring::to_poll_data(known))) {
+        !requests_.prep_cancel(uring::to_poll_data(fd_state))) {
         flags[uring::unregistering] = false;
         unregister_pending_ = true;
     }
@@ -290,31 +290,32 @@ void uring_backend::collect() noexcept {
     });
 }
 
-void uring_backend::complete_poll(detail::descriptor& polled, int answer, unsigned flags) noexcept {
-    const detail::descriptor_ref kept(&polled);
-    auto& known = polled.backend_flags;
-    known[uring::unreadable] = false;
+void uring_backend::complete_poll(detail::descriptor& fd_state, int answer,
+                                  unsigned flags) noexcept {
+    const detail::descriptor_ref kept(&fd_state);
+    auto& poll_flags = fd_state.backend_flags;
+    poll_flags[uring::unreadable] = false;
     if (answer > 0 && (answer & (POLLRDHUP | POLLHUP | POLLERR)))
-        known[uring::hung_up] = true;
-    if (std::exchange(known[uring::read_parked], false))
-        backlog_.push(*polled.in.active);
+        poll_flags[uring::hung_up] = true;
+    if (std::exchange(poll_flags[uring::read_parked], false))
+        backlog_.push(*fd_state.in.active);
     if (flags & IORING_CQE_F_MORE)
         return;
-    known[uring::poll_armed] = false;
-    known[uring::unregistering] = false;
-    on_unregistered(polled);
+    poll_flags[uring::poll_armed] = false;
+    poll_flags[uring::unregistering] = false;
+    on_unregistered(fd_state);
 }
 
 void uring_backend::complete(operation& op, int answer) noexcept {
     cancelled_.remove(op);
     auto& flags = op.target().backend_flags;
     if (answer == -EINTR || (answer == -EAGAIN && op.code() != opcode::try_read)) {
-        const bool told = answer == -EAGAIN && uring::wait_flags(op) != 0;
-        if (told)
-            flags[uring::unreadable] = true; // as its poll will say when it is not so any more
+        const bool wait_for_poll = answer == -EAGAIN && uring::wait_flags(op) != 0;
+        if (wait_for_poll)
+            flags[uring::unreadable] = true; // until the poll reports readiness
         if (op.interrupted())
             op.fail(detail::cancelled_code());
-        else if (told || answer == -EINTR || uring::make_blocking(op))
+        else if (wait_for_poll || answer == -EINTR || uring::make_blocking(op))
             return submit_now(op);
     } else if (answer < 0) {
         op.fail(posix::error_of(-answer));
@@ -329,21 +330,21 @@ void uring_backend::complete(operation& op, int answer) noexcept {
     retire(op);
 }
 
-void uring_backend::complete_multishot(detail::descriptor& of, int answer,
+void uring_backend::complete_multishot(detail::descriptor& fd_state, int answer,
                                        unsigned flags) noexcept {
-    const detail::descriptor_ref kept(&of);
-    switch (multishots_.complete(of, answer, flags)) {
-    case uring::verdict::nothing:
+    const detail::descriptor_ref kept(&fd_state);
+    switch (multishots_.complete(fd_state, answer, flags)) {
+    case uring::completion_action::nothing:
         break;
-    case uring::verdict::retire:
-        retire(*of.in.active);
+    case uring::completion_action::retire:
+        retire(*fd_state.in.active);
         break;
-    case uring::verdict::resubmit:
-        submit_now(*of.in.active);
+    case uring::completion_action::resubmit:
+        submit_now(*fd_state.in.active);
         break;
     }
     if (!(flags & IORING_CQE_F_MORE))
-        on_unregistered(of);
+        on_unregistered(fd_state);
 }
 
 void uring_backend::wake() noexcept {

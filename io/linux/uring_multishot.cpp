@@ -29,9 +29,9 @@ struct multishot_state {
     bool armed = false;  // the kernel has the request
     bool ending = false; // and has been asked to end it
     bool parked = false; // the active operation waits for what it brings
-    bool ended = false;  // the stream has, which was told nobody yet
+    bool ended = false;  // the stream has ended, and no read has been given that yet
 
-    int failure = 0; // what has ended the stream, likewise
+    int failure = 0; // the error that ended the stream, if no read has been given it yet
 
     buffer_group* group = nullptr;                 // that the request receives into
     std::unique_ptr<connection_queue> connections; // of a listener
@@ -40,11 +40,12 @@ struct multishot_state {
 
 namespace {
 
-/// What a multishot may have brought before it is asked to end. More comes until it has.
+/// How much may be pending before a multishot is cancelled. More may come until it has ended.
 constexpr std::size_t max_pending = 64;
 constexpr std::size_t max_pending_buffers = 8;
 
-/// Whether what has ended a multishot is nothing that somebody has to be told.
+/// Whether it is no error of the socket: the multishot was cancelled, interrupted, or out of
+/// buffers.
 bool ends_well(int error) noexcept {
     return error == ECANCELED || error == ENOBUFS || error == EINTR || error == EAGAIN;
 }
@@ -79,14 +80,14 @@ void drop_pending(detail::descriptor& target, multishot_state& state) noexcept {
 } // namespace
 
 bool multishots::open(std::string& reason) {
-    // Before, one that met a full completion queue could tell a wrong descriptor.
+    // Older kernels: one that met a full completion queue could return a wrong descriptor.
     can_accept_ = kernel_is_at_least(6, 8);
     const multishot_support receive = probe_multishot_receive(ring_, reason);
     can_receive_ = receive == multishot_support::works;
     static std::atomic<bool> said = false; // the next context tries again, and says no more
     if (receive == multishot_support::unknown && !said.exchange(true))
-        warning(fmt::format("io_uring: this context does without multishot receive, which could "
-                            "not be tried: {}",
+        warning(fmt::format("io_uring: this context does not use multishot receive, which could "
+                            "not be probed: {}",
                             reason));
     return receive != multishot_support::no_ring;
 }
@@ -110,14 +111,15 @@ bool multishots::serve(operation& op) noexcept {
 
 bool multishots::handles(const operation& op) noexcept {
     const multishot_state* const state = state_of(op.target());
-    return (state && state->armed) || (op.target().many && wants(op) && has_state(op.target()));
+    return (state && state->armed) ||
+           (op.target().has_multishot_use && wants(op) && has_state(op.target()));
 }
 
 /// Makes the state at first. Without memory for it the operation asks the kernel for itself.
-bool multishots::has_state(detail::descriptor& of) noexcept {
+bool multishots::has_state(detail::descriptor& fd_state) noexcept {
     try {
-        if (!of.backend_object)
-            of.backend_object = new multishot_state;
+        if (!fd_state.backend_object)
+            fd_state.backend_object = new multishot_state;
         return true;
     } catch (const std::bad_alloc&) {
         return false;
@@ -140,7 +142,7 @@ bool multishots::wants(const operation& op) noexcept {
 bool multishots::park(operation& op) noexcept {
     detail::descriptor& target = op.target();
     multishot_state* const state = state_of(target);
-    const bool wanted = target.many && wants(op);
+    const bool wanted = target.has_multishot_use && wants(op);
     state->parked = !state->armed ? arm(op, *state) : wanted || disarm(target, *state);
     return state->parked;
 }
@@ -165,43 +167,44 @@ bool multishots::arm(operation& op, multishot_state& state) noexcept {
     return state.armed;
 }
 
-bool multishots::disarm(detail::descriptor& of, multishot_state& state) noexcept {
-    state.ending = state.ending || requests_.prep_cancel(to_multishot_data(of), multishot_cancel);
+bool multishots::disarm(detail::descriptor& fd_state, multishot_state& state) noexcept {
+    state.ending =
+        state.ending || requests_.prep_cancel(to_multishot_data(fd_state), multishot_cancel);
     return state.ending;
 }
 
-bool multishots::end_again(const detail::descriptor& of) noexcept {
-    const multishot_state* const state = state_of(of);
+bool multishots::end_again(const detail::descriptor& fd_state) noexcept {
+    const multishot_state* const state = state_of(fd_state);
     return !state || !state->ending ||
-           requests_.prep_cancel(to_multishot_data(of), multishot_cancel);
+           requests_.prep_cancel(to_multishot_data(fd_state), multishot_cancel);
 }
 
-void multishots::end(detail::descriptor& unwanted) noexcept {
+void multishots::end(detail::descriptor& fd_state) noexcept {
     // Should the queue be full, it ends when it has brought too much, or with the socket.
-    multishot_state* const state = state_of(unwanted);
+    multishot_state* const state = state_of(fd_state);
     if (state && state->armed)
-        static_cast<void>(disarm(unwanted, *state));
+        static_cast<void>(disarm(fd_state, *state));
 }
 
-bool multishots::unregister(detail::descriptor& known, bool& queue_full) noexcept {
-    multishot_state* const state = state_of(known);
+bool multishots::unregister(detail::descriptor& fd_state, bool& queue_full) noexcept {
+    multishot_state* const state = state_of(fd_state);
     if (!state)
         return true;
     // Nobody can take these any more, and their pool need not outlive the stream.
-    if (known.closing)
-        drop_pending(known, *state);
+    if (fd_state.closing)
+        drop_pending(fd_state, *state);
     if (state->armed) {
-        queue_full = !disarm(known, *state) || queue_full;
+        queue_full = !disarm(fd_state, *state) || queue_full;
         return false;
     }
-    drop_pending(known, *state);
+    drop_pending(fd_state, *state);
     delete state;
-    known.backend_object = nullptr;
+    fd_state.backend_object = nullptr;
     return true;
 }
 
-std::optional<result<buffer_lease>> multishots::take(detail::descriptor& from) noexcept {
-    multishot_state* const state = state_of(from);
+std::optional<result<buffer_lease>> multishots::take(detail::descriptor& fd_state) noexcept {
+    multishot_state* const state = state_of(fd_state);
     if (!state)
         return std::nullopt;
     if (received_bytes* const first = state->bytes.first()) {
@@ -217,8 +220,9 @@ std::optional<result<buffer_lease>> multishots::take(detail::descriptor& from) n
     return std::nullopt;
 }
 
-verdict multishots::complete(detail::descriptor& of, int answer, unsigned flags) noexcept {
-    multishot_state& state = *state_of(of);
+completion_action multishots::complete(detail::descriptor& fd_state, int answer,
+                                       unsigned flags) noexcept {
+    multishot_state& state = *state_of(fd_state);
     const bool last = !(flags & IORING_CQE_F_MORE);
     buffer_group* const group = state.group;
     if (last) {
@@ -226,27 +230,28 @@ verdict multishots::complete(detail::descriptor& of, int answer, unsigned flags)
         state.ending = false;
         state.group = nullptr;
     }
-    verdict told = verdict::nothing;
+    completion_action result = completion_action::nothing;
     if (group)
-        told = complete_receive(of, *group, answer, flags);
+        result = complete_receive(fd_state, *group, answer, flags);
     else if (answer >= 0)
-        told = complete_accept(of, answer);
+        result = complete_accept(fd_state, answer);
     if (last && group) {
         group->remove_user();
         state.ended = state.ended || answer == 0;
         if (answer < 0 && !ends_well(-answer))
             state.failure = -answer;
     }
-    if (last && told == verdict::nothing && std::exchange(state.parked, false))
-        return complete_last(*of.in.active, answer);
-    return told;
+    if (last && result == completion_action::nothing && std::exchange(state.parked, false))
+        return complete_last(*fd_state.in.active, answer);
+    return result;
 }
 
-verdict multishots::complete_accept(detail::descriptor& of, native_handle accepted) noexcept {
-    multishot_state& state = *state_of(of);
+completion_action multishots::complete_accept(detail::descriptor& fd_state,
+                                              native_handle accepted) noexcept {
+    multishot_state& state = *state_of(fd_state);
     if (std::exchange(state.parked, false)) {
-        static_cast<void>(of.in.active->advance(accepted));
-        return verdict::retire;
+        static_cast<void>(fd_state.in.active->advance(accepted));
+        return completion_action::retire;
     }
     try {
         if (!state.connections)
@@ -254,54 +259,54 @@ verdict multishots::complete_accept(detail::descriptor& of, native_handle accept
         state.connections->push(accepted);
     } catch (const std::bad_alloc&) {
         warning("there was no memory to keep a connection until it is asked for: it was closed");
-        of.opened_by->close(accepted);
-        return verdict::nothing;
+        fd_state.opened_by->close(accepted);
+        return completion_action::nothing;
     }
     if (state.armed && state.connections->size() >= max_pending)
-        static_cast<void>(disarm(of, state)); // the next that comes tries again
-    return verdict::nothing;
+        static_cast<void>(disarm(fd_state, state)); // the next that comes tries again
+    return completion_action::nothing;
 }
 
-verdict multishots::complete_receive(detail::descriptor& of, buffer_group& group, int answer,
-                                     unsigned flags) noexcept {
+completion_action multishots::complete_receive(detail::descriptor& fd_state, buffer_group& group,
+                                               int answer, unsigned flags) noexcept {
     if (!(flags & IORING_CQE_F_BUFFER))
-        return verdict::nothing;
-    multishot_state& state = *state_of(of);
+        return completion_action::nothing;
+    multishot_state& state = *state_of(fd_state);
     const auto slot = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
     const auto size = static_cast<std::size_t>(std::max(answer, 0));
     received_bytes* const came = group.take(slot, size);
     if (!came)
-        return verdict::nothing;
-    if (answer <= 0 || (of.closing && !state.parked)) { // nobody will take it
+        return completion_action::nothing;
+    if (answer <= 0 || (fd_state.closing && !state.parked)) { // nobody will take it
         came->give_back();
-        return verdict::nothing;
+        return completion_action::nothing;
     }
     state.bytes.push(*came);
-    const bool served = state.parked && serve(*of.in.active);
+    const bool served = state.parked && serve(*fd_state.in.active);
     if (served)
         state.parked = false;
     if (state.armed && state.bytes.size() >= max_pending_buffers)
-        static_cast<void>(disarm(of, state));
-    return served ? verdict::retire : verdict::nothing;
+        static_cast<void>(disarm(fd_state, state));
+    return served ? completion_action::retire : completion_action::nothing;
 }
 
 /// What the end of a multishot means for an operation that waits for it: the answer is not yet the
 /// operation's own.
-verdict multishots::complete_last(operation& op, int answer) noexcept {
+completion_action multishots::complete_last(operation& op, int answer) noexcept {
     if (answer == -EAGAIN) // of a socket that does not block: io_uring cannot wait for it
-        return make_blocking(op) ? verdict::resubmit : verdict::retire;
+        return make_blocking(op) ? completion_action::resubmit : completion_action::retire;
     if (op.code() == opcode::accept) {
         if (answer >= 0 || (ends_well(-answer) && answer != -ENOBUFS))
-            return verdict::resubmit;
+            return completion_action::resubmit;
         op.fail(posix::error_of(-answer));
-        return verdict::retire;
+        return completion_action::retire;
     }
     if (serve(op))
-        return verdict::retire;
+        return completion_action::retire;
     // Without a buffer there still is something to read.
     if (op.code() == opcode::wait_readable && answer == -ENOBUFS && op.advance(1))
-        return verdict::retire;
-    return verdict::resubmit;
+        return completion_action::retire;
+    return completion_action::resubmit;
 }
 
 } // namespace coracle::uring

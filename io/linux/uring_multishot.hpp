@@ -24,7 +24,7 @@ namespace coracle::uring {
 struct multishot_state;
 
 /// What a completion of a multishot means for the operation that is active in the io_queue.
-enum class verdict {
+enum class completion_action {
     nothing,
     retire,
     resubmit,
@@ -39,7 +39,7 @@ public:
 
     /// Whether there is or may have to be a multishot for an operation: else the rest is not asked.
     [[nodiscard]] static bool concern(const operation& op) noexcept {
-        return op.inbound() && (op.target().backend_object || op.target().many);
+        return op.inbound() && (op.target().backend_object || op.target().has_multishot_use);
     }
 
     /// Serves an operation with what has been brought already. False if more has to come.
@@ -55,32 +55,35 @@ public:
     /// Has it not wait any more. False if it did not.
     [[nodiscard]] static bool unpark(const operation& op) noexcept;
 
-    [[nodiscard]] verdict complete(detail::descriptor& of, int answer, unsigned flags) noexcept;
+    [[nodiscard]] completion_action complete(detail::descriptor& fd_state, int answer,
+                                             unsigned flags) noexcept;
 
     /// The descriptor is about to be closed or given away. False while the kernel still knows of
     /// it; `queue_full` is set if it was too full to ask for that.
-    [[nodiscard]] bool unregister(detail::descriptor& known, bool& queue_full) noexcept;
+    [[nodiscard]] bool unregister(detail::descriptor& fd_state, bool& queue_full) noexcept;
 
     /// Asks once more to end what was asked to end and has not. False if the queue was full.
-    [[nodiscard]] bool end_again(const detail::descriptor& of) noexcept;
+    [[nodiscard]] bool end_again(const detail::descriptor& fd_state) noexcept;
 
     /// Lends the kernel what the pools can spare.
     void feed() noexcept { groups_.feed(); }
 
-    std::optional<result<buffer_lease>> take(detail::descriptor& from) noexcept override;
-    void end(detail::descriptor& unwanted) noexcept override;
+    std::optional<result<buffer_lease>> take(detail::descriptor& fd_state) noexcept override;
+    void end(detail::descriptor& fd_state) noexcept override;
 
     void return_buffers() noexcept override { groups_.return_buffers(); }
 
 private:
-    [[nodiscard]] static bool has_state(detail::descriptor& of) noexcept;
+    [[nodiscard]] static bool has_state(detail::descriptor& fd_state) noexcept;
     [[nodiscard]] bool wants(const operation& op) noexcept;
     [[nodiscard]] bool arm(operation& op, multishot_state& state) noexcept;
-    [[nodiscard]] bool disarm(detail::descriptor& of, multishot_state& state) noexcept;
-    [[nodiscard]] verdict complete_accept(detail::descriptor& of, native_handle accepted) noexcept;
-    [[nodiscard]] verdict complete_receive(detail::descriptor& of, buffer_group& group, int answer,
-                                           unsigned flags) noexcept;
-    [[nodiscard]] static verdict complete_last(operation& op, int answer) noexcept;
+    [[nodiscard]] bool disarm(detail::descriptor& fd_state, multishot_state& state) noexcept;
+    [[nodiscard]] completion_action complete_accept(detail::descriptor& fd_state,
+                                                    native_handle accepted) noexcept;
+    [[nodiscard]] completion_action complete_receive(detail::descriptor& fd_state,
+                                                     buffer_group& group, int answer,
+                                                     unsigned flags) noexcept;
+    [[nodiscard]] static completion_action complete_last(operation& op, int answer) noexcept;
 
     ring& ring_;
     buffer_groups groups_;

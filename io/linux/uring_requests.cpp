@@ -83,12 +83,12 @@ void requests::fill_in(io_uring_sqe& sqe, operation& op) noexcept {
     }
 }
 
-bool requests::prep_poll(const detail::descriptor& polled) noexcept {
+bool requests::prep_poll(const detail::descriptor& fd_state) noexcept {
     io_uring_sqe* const sqe = this->sqe();
     if (!sqe)
         return false;
-    io_uring_prep_poll_multishot(sqe, static_cast<int>(polled.handle), POLLIN | POLLRDHUP);
-    io_uring_sqe_set_data64(sqe, to_poll_data(polled));
+    io_uring_prep_poll_multishot(sqe, static_cast<int>(fd_state.handle), POLLIN | POLLRDHUP);
+    io_uring_sqe_set_data64(sqe, to_poll_data(fd_state));
     return true;
 }
 

@@ -27,16 +27,16 @@ inline constexpr std::uint64_t multishot_cancel = 16; // or of a multishot
 inline constexpr std::uint64_t poll_mark = 1;
 inline constexpr std::uint64_t multishot_mark = 4;
 
-[[nodiscard]] inline std::uint64_t to_user_data(const operation& named) noexcept {
-    return reinterpret_cast<std::uintptr_t>(&named);
+[[nodiscard]] inline std::uint64_t to_user_data(const operation& op) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&op);
 }
 
-[[nodiscard]] inline std::uint64_t to_poll_data(const detail::descriptor& polled) noexcept {
-    return reinterpret_cast<std::uintptr_t>(&polled) | poll_mark;
+[[nodiscard]] inline std::uint64_t to_poll_data(const detail::descriptor& fd_state) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&fd_state) | poll_mark;
 }
 
-[[nodiscard]] inline std::uint64_t to_multishot_data(const detail::descriptor& armed) noexcept {
-    return reinterpret_cast<std::uintptr_t>(&armed) | multishot_mark;
+[[nodiscard]] inline std::uint64_t to_multishot_data(const detail::descriptor& fd_state) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&fd_state) | multishot_mark;
 }
 
 /// What `Named` a completion is for.
@@ -83,7 +83,7 @@ public:
     [[nodiscard]] bool prep(operation& op) noexcept;
 
     /// To tell, from now on, when there is something to read.
-    [[nodiscard]] bool prep_poll(const detail::descriptor& polled) noexcept;
+    [[nodiscard]] bool prep_poll(const detail::descriptor& fd_state) noexcept;
 
     /// To accept again and again.
     [[nodiscard]] bool prep_multishot_accept(const detail::descriptor& listener) noexcept;

@@ -19,8 +19,8 @@ static_assert(sizeof(vector_operation::part) == sizeof(iovec) &&
               offsetof(vector_operation::part, size) == offsetof(iovec, iov_len) &&
               sizeof(msghdr) <= sizeof(vector_operation::scratch_space::header));
 
-int handle_of(const operation& tried) noexcept {
-    return static_cast<int>(tried.target().handle);
+int handle_of(const operation& op) noexcept {
+    return static_cast<int>(op.target().handle);
 }
 
 ssize_t receive(transfer_operation& read) noexcept {
@@ -42,15 +42,15 @@ ssize_t send_message(vector_operation& write) noexcept {
 
 /// Of those who share a listener one may have ended, and restored what it had found, whatever the
 /// others need.
-ssize_t accept(const operation& accepting) noexcept {
-    detail::descriptor& listener = accepting.target();
+ssize_t accept(const operation& op) noexcept {
+    detail::descriptor& listener = op.target();
     if (listener.adopted) {
         if (const std::error_code error = set_blocking(listener, false)) {
             errno = error.value();
             return -1;
         }
     }
-    return accept_connection(handle_of(accepting));
+    return accept_connection(handle_of(op));
 }
 
 /// Begins to connect; once that is under way, asks how it went.
@@ -82,27 +82,27 @@ ssize_t connect(connect_operation& connecting) noexcept {
     return -1;
 }
 
-/// One call, with its answer as the kernel gives it. `asked` is what would be a full answer.
-ssize_t call(operation& tried, std::size_t& asked) noexcept {
-    asked = 0;
-    switch (tried.code()) {
+/// One call, with its answer as the kernel gives it. `full_size` is what a full answer would be.
+ssize_t call(operation& op, std::size_t& full_size) noexcept {
+    full_size = 0;
+    switch (op.code()) {
     case opcode::accept:
-        return accept(tried);
+        return accept(op);
     case opcode::connect:
-        return connect(static_cast<connect_operation&>(tried));
+        return connect(static_cast<connect_operation&>(op));
     case opcode::wait_readable:
         return 1; // which only the backend can tell
     case opcode::read:
     case opcode::try_read:
-        asked = static_cast<transfer_operation&>(tried).size();
-        return receive(static_cast<transfer_operation&>(tried));
+        full_size = static_cast<transfer_operation&>(op).size();
+        return receive(static_cast<transfer_operation&>(op));
     case opcode::write:
-        asked = static_cast<transfer_operation&>(tried).size();
-        return send(static_cast<transfer_operation&>(tried));
+        full_size = static_cast<transfer_operation&>(op).size();
+        return send(static_cast<transfer_operation&>(op));
     case opcode::read_vector:
-        return receive_message(static_cast<vector_operation&>(tried));
+        return receive_message(static_cast<vector_operation&>(op));
     case opcode::write_vector:
-        return send_message(static_cast<vector_operation&>(tried));
+        return send_message(static_cast<vector_operation&>(op));
     }
     errno = ENOSYS;
     return -1;
@@ -118,13 +118,14 @@ std::error_code last_error() noexcept {
     return error_of(errno);
 }
 
-attempt_result attempt(operation& tried) noexcept {
+attempt_result attempt(operation& op) noexcept {
     for (;;) {
-        std::size_t asked = 0;
-        const ssize_t answer = call(tried, asked);
+        std::size_t full_size = 0;
+        const ssize_t answer = call(op, full_size);
         if (answer >= 0) {
-            const bool short_answer = static_cast<std::size_t>(answer) < std::min(asked, max_bytes);
-            if (tried.advance(answer))
+            const bool short_answer =
+                static_cast<std::size_t>(answer) < std::min(full_size, max_bytes);
+            if (op.advance(answer))
                 return short_answer && answer > 0 ? attempt_result::partial
                                                   : attempt_result::complete;
             continue;
@@ -133,7 +134,7 @@ attempt_result attempt(operation& tried) noexcept {
             return attempt_result::blocked;
         if (errno == EINTR)
             continue;
-        tried.fail(last_error());
+        op.fail(last_error());
         return attempt_result::complete;
     }
 }
@@ -202,7 +203,7 @@ std::error_code set_blocking(detail::descriptor& target, bool blocking) noexcept
         if (const std::error_code error = set_blocking(handle, blocking))
             return error;
         if (!std::exchange(target.blocking_changed, true))
-            target.found_non_blocking = !blocks;
+            target.original_non_blocking = !blocks;
     }
     target.non_blocking = !blocking;
     return {};

@@ -25,7 +25,7 @@ enum class attempt_result {
 };
 
 /// Does as much of an operation as can be done without blocking.
-[[nodiscard]] attempt_result attempt(operation& tried) noexcept;
+[[nodiscard]] attempt_result attempt(operation& op) noexcept;
 
 /// The platform's form of an address; `storage` must hold a sockaddr_in6.
 socklen_t to_native(const address& value, void* storage) noexcept;

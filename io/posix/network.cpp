@@ -22,7 +22,7 @@ struct option_name {
     int name;
 };
 
-option_name name_of(socket_option option) noexcept {
+option_name native_option(socket_option option) noexcept {
     switch (option) {
     case socket_option::no_delay:
         return {IPPROTO_TCP, TCP_NODELAY};
@@ -84,7 +84,7 @@ public:
     }
 
     void set(native_handle handle, socket_option option, int value) override {
-        const auto [level, name] = name_of(option);
+        const auto [level, name] = native_option(option);
         const linger lingering = {value >= 0, value >= 0 ? value : 0};
         const bool lingers = option == socket_option::linger_s;
         const void* const data = lingers ? static_cast<const void*>(&lingering) : &value;
@@ -94,7 +94,7 @@ public:
     }
 
     int get(native_handle handle, socket_option option) override {
-        const auto [level, name] = name_of(option);
+        const auto [level, name] = native_option(option);
         if (option == socket_option::linger_s) {
             linger lingering = {};
             socklen_t size = sizeof lingering;

@@ -64,10 +64,10 @@ void readiness_backend::cancel(operation& op) noexcept {
     retire(op);
 }
 
-bool readiness_backend::unregister(descriptor& known) noexcept {
-    if (known.backend_flags[registered])
-        unwatch(known);
-    known.backend_flags = {};
+bool readiness_backend::unregister(descriptor& fd_state) noexcept {
+    if (fd_state.backend_flags[registered])
+        unwatch(fd_state);
+    fd_state.backend_flags = {};
     return true;
 }
 

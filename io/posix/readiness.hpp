@@ -26,10 +26,10 @@ public:
 
     bool submit(operation& op) noexcept override;
     void cancel(operation& op) noexcept override;
-    bool unregister(descriptor& known) noexcept override;
+    bool unregister(descriptor& fd_state) noexcept override;
 
 protected:
-    /// Whether a single call can be asked not to block, by a flag that the system heeds.
+    /// Whether a single call can be asked not to block, by a flag that the system honours.
     enum class single_calls { can_refuse_to_block, may_block };
 
     explicit readiness_backend(single_calls kind) noexcept : single_calls_(kind) {}
@@ -42,10 +42,10 @@ protected:
     };
 
     /// Registers a descriptor for both directions. Brings an edge for what is ready by now.
-    [[nodiscard]] virtual std::error_code watch(descriptor& watched) noexcept = 0;
+    [[nodiscard]] virtual std::error_code watch(descriptor& fd_state) noexcept = 0;
 
     /// Ends being registered.
-    virtual void unwatch(descriptor& watched) noexcept = 0;
+    virtual void unwatch(descriptor& fd_state) noexcept = 0;
 
     /// Notes what the kernel says of a descriptor, and goes on with what has waited for it.
     void note_edge(descriptor& target, edge seen) noexcept {

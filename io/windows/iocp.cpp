@@ -41,8 +41,8 @@ struct accept_answer {
 static_assert(sizeof(accept_answer) <= sizeof(detail::accept_storage) &&
               alignof(accept_answer) <= alignof(detail::accept_storage));
 
-SOCKET socket_of(const operation& started) noexcept {
-    return static_cast<SOCKET>(started.target().handle);
+SOCKET socket_of(const operation& op) noexcept {
+    return static_cast<SOCKET>(op.target().handle);
 }
 
 HANDLE handle_of(const detail::descriptor& target) noexcept {
@@ -53,8 +53,8 @@ accept_answer& answer_of(accept_operation& accepting) noexcept {
     return *std::launder(reinterpret_cast<accept_answer*>(accepting.answer.bytes.data()));
 }
 
-bool is_write(const operation& asked) noexcept {
-    return asked.code() == opcode::write || asked.code() == opcode::write_vector;
+bool is_write(const operation& op) noexcept {
+    return op.code() == opcode::write || op.code() == opcode::write_vector;
 }
 
 /// The buffers of an operation, as Windows wants them. They are read before the call returns.
@@ -69,15 +69,15 @@ struct native_buffers {
     }
 
     /// The same for both kinds of operation.
-    static native_buffers of(const operation& moved) noexcept {
+    static native_buffers of(const operation& op) noexcept {
         native_buffers made;
-        if (moved.code() != opcode::read_vector && moved.code() != opcode::write_vector) {
-            const auto& transfer = static_cast<const transfer_operation&>(moved);
+        if (op.code() != opcode::read_vector && op.code() != opcode::write_vector) {
+            const auto& transfer = static_cast<const transfer_operation&>(op);
             made.add(transfer.data(), transfer.size());
             return made;
         }
         std::array<vector_operation::part, vector_operation::max_parts> remaining;
-        const std::size_t count = static_cast<const vector_operation&>(moved).remaining(remaining);
+        const std::size_t count = static_cast<const vector_operation&>(op).remaining(remaining);
         for (std::size_t i = 0; i < count; ++i)
             made.add(remaining[i].data, remaining[i].size);
         return made;
@@ -160,71 +160,71 @@ bool iocp_backend::find_functions(std::string& reason) noexcept {
     return true;
 }
 
-bool iocp_backend::associate(operation& started) noexcept {
-    detail::descriptor& target = started.target();
+bool iocp_backend::associate(operation& op) noexcept {
+    detail::descriptor& target = op.target();
     if (target.backend_flags[associated])
         return true;
     const HANDLE handle = handle_of(target);
     if (!::CreateIoCompletionPort(handle, port_, key_of_operations, 0)) {
         const std::error_code error = windows::last_error();
-        if (domain_of(socket_of(started)) == AF_UNSPEC)
-            started.fail(windows::last_error()); // it is no socket at all
+        if (domain_of(socket_of(op)) == AF_UNSPEC)
+            op.fail(windows::last_error()); // it is no socket at all
         else if (error == std::errc::invalid_argument)
-            refuse(started, "it has been used by another loop, and this system cannot take it away "
-                            "from there");
+            refuse(op, "it has been used by another loop, and this system cannot take it away "
+                       "from there");
         else
-            started.fail(error);
+            op.fail(error);
         return false;
     }
     constexpr UCHAR wanted = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
     if (answers_at_once_ && !::SetFileCompletionNotificationModes(handle, wanted)) {
-        started.fail(windows::last_error());
+        op.fail(windows::last_error());
         return false;
     }
     target.backend_flags[associated] = true;
     return true;
 }
 
-bool iocp_backend::unregister(detail::descriptor& known) noexcept {
+bool iocp_backend::unregister(detail::descriptor& fd_state) noexcept {
     // One that is about to be closed takes its association with it.
-    if (std::exchange(known.backend_flags[associated], false) && !known.closing)
-        windows::leave_port(handle_of(known));
+    if (std::exchange(fd_state.backend_flags[associated], false) && !fd_state.closing)
+        windows::leave_port(handle_of(fd_state));
     return true;
 }
 
-bool iocp_backend::submit(operation& started) noexcept {
-    return associate(started) && start(started);
+bool iocp_backend::submit(operation& op) noexcept {
+    return associate(op) && start(op);
 }
 
 /// Starts an operation, and again for what is left as long as parts of it complete at once. False
 /// if it is complete.
-bool iocp_backend::start(operation& started) noexcept {
+bool iocp_backend::start(operation& op) noexcept {
     for (;;) {
-        const outcome answer = begin(started);
+        const outcome answer = begin(op);
         if (answer.error == ERROR_IO_PENDING)
             return true;
-        if (settle(started, answer))
+        if (apply(op, answer))
             return false;
     }
 }
 
-bool iocp_backend::settle(operation& answered, outcome answer) noexcept {
-    if (answered.code() == opcode::accept)
-        answer = end_accept(static_cast<accept_operation&>(answered), answer);
-    else if (answered.code() == opcode::connect)
-        answer = end_connect(static_cast<connect_operation&>(answered), answer);
+bool iocp_backend::apply(operation& op, outcome answer) noexcept {
+    if (op.code() == opcode::accept)
+        answer = end_accept(static_cast<accept_operation&>(op), answer);
+    else if (op.code() == opcode::connect)
+        answer = end_connect(static_cast<connect_operation&>(op), answer);
     // As on the other systems, a shutdown ends the operation that is pending in that direction.
-    if (answer.error == ERROR_OPERATION_ABORTED && !answered.interrupted())
+    if (answer.error == ERROR_OPERATION_ABORTED && !op.interrupted())
         answer.error = WSAESHUTDOWN;
-    if (answer.error == WSAESHUTDOWN && answered.inbound())
+    if (answer.error == WSAESHUTDOWN && op.inbound())
         answer = {ERROR_SUCCESS, 0};
     if (answer.error == ERROR_SUCCESS)
-        return answered.advance(answer.count);
+        return op.advance(answer.count);
     // Windows does not promise to tell how much of a cancelled write has gone out.
-    if (is_write(answered) && answered.interrupted())
-        answered.target().write_cut_short = true;
-    const bool cancelled = answer.error == ERROR_OPERATION_ABORTED && answered.interrupted();
-    answered.fail(cancelled ? detail::cancelled_code() : windows::error_of(answer.error));
+    if (is_write(op) && op.interrupted())
+        op.target().write_cut_short = true;
+    const bool cancelled = answer.error == ERROR_OPERATION_ABORTED && op.interrupted();
+    op.fail(cancelled ? detail::cancelled_code() : windows::error_of(answer.error));
     return true;
 }
 
@@ -237,30 +237,30 @@ iocp_backend::outcome iocp_backend::outcome_of(bool done, DWORD count) const noe
     return {ERROR_SUCCESS, static_cast<std::int64_t>(count)};
 }
 
-iocp_backend::outcome iocp_backend::begin(operation& started) noexcept {
-    auto* const overlapped = new (started.storage.bytes.data()) packet{};
-    overlapped->of = &started;
+iocp_backend::outcome iocp_backend::begin(operation& op) noexcept {
+    auto* const overlapped = new (op.storage.bytes.data()) packet{};
+    overlapped->of = &op;
     DWORD count = 0;
     DWORD flags = 0;
-    switch (started.code()) {
+    switch (op.code()) {
     case opcode::accept:
-        return begin_accept(static_cast<accept_operation&>(started), *overlapped);
+        return begin_accept(static_cast<accept_operation&>(op), *overlapped);
     case opcode::connect:
-        return begin_connect(static_cast<connect_operation&>(started), *overlapped);
+        return begin_connect(static_cast<connect_operation&>(op), *overlapped);
     case opcode::wait_readable: // of no bytes
     case opcode::read:
     case opcode::try_read: // waits as well, but there is something
     case opcode::read_vector: {
-        native_buffers into = native_buffers::of(started);
-        const int answer = ::WSARecv(socket_of(started), into.parts.data(), into.count, &count,
-                                     &flags, overlapped, nullptr);
+        native_buffers into = native_buffers::of(op);
+        const int answer = ::WSARecv(socket_of(op), into.parts.data(), into.count, &count, &flags,
+                                     overlapped, nullptr);
         return outcome_of(answer == 0, count);
     }
     case opcode::write:
     case opcode::write_vector: {
-        native_buffers from = native_buffers::of(started);
-        const int answer = ::WSASend(socket_of(started), from.parts.data(), from.count, &count, 0,
-                                     overlapped, nullptr);
+        native_buffers from = native_buffers::of(op);
+        const int answer =
+            ::WSASend(socket_of(op), from.parts.data(), from.count, &count, 0, overlapped, nullptr);
         return outcome_of(answer == 0, count);
     }
     }
@@ -313,17 +313,18 @@ iocp_backend::outcome iocp_backend::end_connect(connect_operation& over, outcome
     return answer;
 }
 
-void iocp_backend::cancel(operation& unwanted) noexcept {
+void iocp_backend::cancel(operation& op) noexcept {
     // It fails with ERROR_NOT_FOUND if the packet is on its way already.
-    auto* const overlapped = std::launder(reinterpret_cast<packet*>(unwanted.storage.bytes.data()));
-    ::CancelIoEx(handle_of(unwanted.target()), overlapped);
+    auto* const overlapped = std::launder(reinterpret_cast<packet*>(op.storage.bytes.data()));
+    ::CancelIoEx(handle_of(op.target()), overlapped);
 }
 
-void iocp_backend::on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept {
-    if (of.in.active && direction != shutdown_direction::write)
-        cancel(*of.in.active);
-    if (of.out.active && direction != shutdown_direction::read)
-        cancel(*of.out.active);
+void iocp_backend::on_shutdown(detail::descriptor& fd_state,
+                               shutdown_direction direction) noexcept {
+    if (fd_state.in.active && direction != shutdown_direction::write)
+        cancel(*fd_state.in.active);
+    if (fd_state.out.active && direction != shutdown_direction::read)
+        cancel(*fd_state.out.active);
 }
 
 void iocp_backend::poll(time_point deadline) {
@@ -353,15 +354,15 @@ void iocp_backend::poll(time_point deadline) {
     }
 }
 
-void iocp_backend::complete(operation& answered, OVERLAPPED& overlapped) noexcept {
+void iocp_backend::complete(operation& op, OVERLAPPED& overlapped) noexcept {
     outcome answer;
     DWORD count = 0;
     DWORD flags = 0;
-    if (!::WSAGetOverlappedResult(socket_of(answered), &overlapped, &count, FALSE, &flags))
+    if (!::WSAGetOverlappedResult(socket_of(op), &overlapped, &count, FALSE, &flags))
         answer.error = ::GetLastError();
     answer.count = static_cast<std::int64_t>(count);
-    if (settle(answered, answer) || !start(answered))
-        retire(answered);
+    if (apply(op, answer) || !start(op))
+        retire(op);
 }
 
 void iocp_backend::wake() noexcept {

@@ -24,12 +24,12 @@ public:
 
     void poll(time_point deadline) override;
     void wake() noexcept override;
-    bool submit(operation& started) noexcept override;
-    void cancel(operation& unwanted) noexcept override;
-    bool unregister(detail::descriptor& known) noexcept override;
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
+    bool unregister(detail::descriptor& fd_state) noexcept override;
 
 protected:
-    void on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept override;
+    void on_shutdown(detail::descriptor& fd_state, shutdown_direction direction) noexcept override;
 
     /// Indices of the descriptor's `backend_flags`.
     enum flag : std::uint8_t {
@@ -38,7 +38,7 @@ protected:
     };
 
     /// Makes a socket's packets come to this port. False, and the operation failed, if it cannot.
-    [[nodiscard]] bool associate(operation& started) noexcept;
+    [[nodiscard]] bool associate(operation& op) noexcept;
 
     [[nodiscard]] HANDLE port() const noexcept { return port_; }
 
@@ -55,7 +55,7 @@ protected:
     };
 
     /// Applies the kernel's answer to an operation. False if there is more to do.
-    [[nodiscard]] static bool settle(operation& answered, outcome answer) noexcept;
+    [[nodiscard]] static bool apply(operation& op, outcome answer) noexcept;
 
     static constexpr ULONG_PTR key_of_operations = 0;
     static constexpr ULONG_PTR key_of_wake_up = 1;
@@ -66,15 +66,15 @@ private:
 
     [[nodiscard]] bool round_trip(std::string& reason) noexcept;
     [[nodiscard]] bool find_functions(std::string& reason) noexcept;
-    [[nodiscard]] bool start(operation& started) noexcept;
-    [[nodiscard]] outcome begin(operation& started) noexcept;
+    [[nodiscard]] bool start(operation& op) noexcept;
+    [[nodiscard]] outcome begin(operation& op) noexcept;
     [[nodiscard]] outcome begin_accept(accept_operation& started, OVERLAPPED& overlapped) noexcept;
     [[nodiscard]] outcome begin_connect(connect_operation& started,
                                         OVERLAPPED& overlapped) noexcept;
     [[nodiscard]] outcome outcome_of(bool done, DWORD count) const noexcept;
     [[nodiscard]] static outcome end_accept(accept_operation& over, outcome answer) noexcept;
     [[nodiscard]] static outcome end_connect(connect_operation& over, outcome answer) noexcept;
-    void complete(operation& answered, OVERLAPPED& overlapped) noexcept;
+    void complete(operation& op, OVERLAPPED& overlapped) noexcept;
 
     HANDLE port_ = nullptr;
     bool answers_at_once_ = false; // what succeeds at once makes no packet

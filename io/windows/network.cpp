@@ -29,7 +29,7 @@ constexpr int keep_alive_interval = 17;
 // What SO_REUSEADDR does elsewhere every socket does here; under that name one socket can take
 // another's port away. What can be chosen is to be the only one: SO_EXCLUSIVEADDRUSE.
 
-option_name name_of(socket_option option) {
+option_name native_option(socket_option option) {
     switch (option) {
     case socket_option::no_delay:
         return {IPPROTO_TCP, TCP_NODELAY};
@@ -110,26 +110,26 @@ public:
     }
 
     void set(native_handle handle, socket_option option, int value) override {
-        const option_name named = name_of(option);
+        const option_name native_name = native_option(option);
         if (option == socket_option::linger_s) {
             constexpr int longest = std::numeric_limits<u_short>::max();
             linger lingering = {};
             lingering.l_onoff = value >= 0;
             lingering.l_linger = static_cast<u_short>(std::clamp(value, 0, longest));
-            write_option(native_of(handle), named, lingering);
+            write_option(native_of(handle), native_name, lingering);
         } else {
             const int native = option == socket_option::reuse_address ? !value : value;
-            write_option(native_of(handle), named, native);
+            write_option(native_of(handle), native_name, native);
         }
     }
 
     int get(native_handle handle, socket_option option) override {
-        const option_name named = name_of(option);
+        const option_name native_name = native_option(option);
         if (option == socket_option::linger_s) {
-            const auto lingering = read_option<linger>(native_of(handle), named);
+            const auto lingering = read_option<linger>(native_of(handle), native_name);
             return lingering.l_onoff ? lingering.l_linger : -1;
         }
-        const auto value = read_option<int>(native_of(handle), named);
+        const auto value = read_option<int>(native_of(handle), native_name);
         return option == socket_option::reuse_address ? !value : value;
     }
 

@@ -69,8 +69,8 @@ using rio::stream_queue;
 constexpr ULONGLONG of_receive = 0;
 constexpr ULONGLONG of_send = 1;
 
-bool is_transfer(const operation& asked) noexcept {
-    return asked.code() != opcode::accept && asked.code() != opcode::connect;
+bool is_transfer(const operation& op) noexcept {
+    return op.code() != opcode::accept && op.code() != opcode::connect;
 }
 
 void* context_of(ULONGLONG number) noexcept {
@@ -90,19 +90,19 @@ struct parts_left {
         return bytes <= size && (count == 1 || count < parts.size());
     }
 
-    explicit parts_left(const operation& moved) noexcept {
-        if (moved.code() != opcode::read_vector && moved.code() != opcode::write_vector) {
-            const auto& transfer = static_cast<const transfer_operation&>(moved);
+    explicit parts_left(const operation& op) noexcept {
+        if (op.code() != opcode::read_vector && op.code() != opcode::write_vector) {
+            const auto& transfer = static_cast<const transfer_operation&>(op);
             parts[0] = {transfer.data(), transfer.size()};
         } else {
-            count = static_cast<const vector_operation&>(moved).remaining(parts);
+            count = static_cast<const vector_operation&>(op).remaining(parts);
         }
     }
 };
 
 /// Copies what there is into where a read wants it. Gives the number of bytes.
-std::size_t copy_out(stream_queue& from, const operation& wanted) noexcept {
-    const parts_left into(wanted);
+std::size_t copy_out(stream_queue& from, const operation& op) noexcept {
+    const parts_left into(op);
     const std::size_t begin = from.first;
     for (std::size_t i = 0; i < into.count && from.first < from.last; ++i) {
         const std::size_t size = std::min(into.parts[i].size, from.last - from.first);
@@ -116,8 +116,8 @@ std::size_t copy_out(stream_queue& from, const operation& wanted) noexcept {
 }
 
 /// Copies the next bytes of a write into a registered buffer. Gives their number.
-std::size_t copy_in(const rio::registered_buffer& into, const operation& wanted) noexcept {
-    const parts_left from(wanted);
+std::size_t copy_in(const rio::registered_buffer& into, const operation& op) noexcept {
+    const parts_left from(op);
     std::size_t filled = 0;
     for (std::size_t i = 0; i < from.count && filled < rio::memory::registered_buffer_bytes; ++i) {
         const std::size_t size =
@@ -298,34 +298,34 @@ bool rio_backend::reserve_completions() noexcept {
     return false;
 }
 
-bool rio_backend::submit(operation& started) noexcept {
-    stream_queue* const queue = is_transfer(started) ? queue_of(started.target()) : nullptr;
+bool rio_backend::submit(operation& op) noexcept {
+    stream_queue* const queue = is_transfer(op) ? queue_of(op.target()) : nullptr;
     if (!queue)
-        return iocp_backend::submit(started);
-    return started.inbound() ? read(*queue, started) : write(*queue, started);
+        return iocp_backend::submit(op);
+    return op.inbound() ? read(*queue, op) : write(*queue, op);
 }
 
 /// Completes a read with what has arrived, or posts a receive. False if it is complete.
-bool rio_backend::read(stream_queue& from, operation& wanted) noexcept {
+bool rio_backend::read(stream_queue& from, operation& op) noexcept {
     for (;;) {
         const bool has_bytes = from.first < from.last;
-        if (wanted.code() == opcode::wait_readable && (has_bytes || from.has_end())) {
-            return !wanted.advance(1);
+        if (op.code() == opcode::wait_readable && (has_bytes || from.has_end())) {
+            return !op.advance(1);
         } else if (has_bytes) {
-            if (wanted.advance(static_cast<std::int64_t>(copy_out(from, wanted))))
+            if (op.advance(static_cast<std::int64_t>(copy_out(from, op))))
                 return false;
         } else if (std::exchange(from.answered, false)) {
-            if (settle(wanted, {from.failure, 0}))
+            if (apply(op, {from.failure, 0}))
                 return false;
         } else if (from.shut) {
-            return !settle(wanted, {ERROR_SUCCESS, 0});
+            return !apply(op, {ERROR_SUCCESS, 0});
         } else if (from.receiving) {
-            from.reading = &wanted;
+            from.reading = &op;
             return true;
         } else {
             const DWORD failure = post_receive(from);
             if (failure == WSAENOBUFS)
-                return iocp_backend::submit(wanted);
+                return iocp_backend::submit(op);
             from.answered = failure != ERROR_SUCCESS;
             from.failure = failure;
         }
@@ -333,18 +333,18 @@ bool rio_backend::read(stream_queue& from, operation& wanted) noexcept {
 }
 
 /// Gives the next bytes of a write to the kernel. False if it is complete.
-bool rio_backend::write(stream_queue& to, operation& wanted) noexcept {
+bool rio_backend::write(stream_queue& to, operation& op) noexcept {
     to.from = memory_->take();
     if (!to.from.bytes)
-        return iocp_backend::submit(wanted);
-    const std::size_t size = copy_in(to.from, wanted);
+        return iocp_backend::submit(op);
+    const std::size_t size = copy_in(to.from, op);
     const DWORD failure = post_send(to, size);
     if (failure == WSAENOBUFS)
-        return iocp_backend::submit(wanted);
+        return iocp_backend::submit(op);
     if (failure != ERROR_SUCCESS)
-        return !settle(wanted, {failure, 0});
-    to.writing = &wanted;
-    to.last_piece = parts_left(wanted).all_within(size);
+        return !apply(op, {failure, 0});
+    to.writing = &op;
+    to.last_piece = parts_left(op).all_within(size);
     return true;
 }
 
@@ -432,7 +432,7 @@ void rio_backend::take(const rio::completion& came) noexcept {
         queue.send_failure = failure;
         queue.from.bytes.reset();
         waiting = std::exchange(queue.writing, nullptr);
-        over = waiting && (settle(*waiting, {failure, came.bytes}) || !write(queue, *waiting));
+        over = waiting && (apply(*waiting, {failure, came.bytes}) || !write(queue, *waiting));
     }
     if (over)
         retire(*waiting); // after which the queue may be gone
@@ -453,54 +453,54 @@ void rio_backend::release(std::unique_ptr<stream_queue> unused, bool closing) no
     static_cast<void>(unused.release()); // found again by its completions
 }
 
-bool rio_backend::unregister(detail::descriptor& known) noexcept {
+bool rio_backend::unregister(detail::descriptor& fd_state) noexcept {
     std::unique_ptr<stream_queue> queue(
-        static_cast<stream_queue*>(std::exchange(known.backend_object, nullptr)));
-    if (queue && !known.closing) {
+        static_cast<stream_queue*>(std::exchange(fd_state.backend_object, nullptr)));
+    if (queue && !fd_state.closing) {
         if (queue->receiving || queue->first < queue->last)
-            warning(fmt::format("rio: {} leaves its loop after a read was cancelled: what that had "
-                                "asked for is lost",
-                                describe(known)));
+            warning(fmt::format("rio: {} leaves its loop after a read was cancelled: the bytes "
+                                "of that read are lost",
+                                describe(fd_state)));
     }
     if (queue)
-        release(std::move(queue), known.closing);
-    return iocp_backend::unregister(known);
+        release(std::move(queue), fd_state.closing);
+    return iocp_backend::unregister(fd_state);
 }
 
-void rio_backend::cancel(operation& unwanted) noexcept {
-    auto* const queue = static_cast<stream_queue*>(unwanted.target().backend_object);
-    if (queue && queue->reading == &unwanted) {
+void rio_backend::cancel(operation& op) noexcept {
+    auto* const queue = static_cast<stream_queue*>(op.target().backend_object);
+    if (queue && queue->reading == &op) {
         queue->reading = nullptr;
-    } else if (queue && queue->writing == &unwanted) {
+    } else if (queue && queue->writing == &op) {
         queue->writing = nullptr;
-        unwanted.target().write_cut_short = true;
+        op.target().write_cut_short = true;
     } else {
-        return iocp_backend::cancel(unwanted);
+        return iocp_backend::cancel(op);
     }
-    unwanted.fail(detail::cancelled_code());
-    retire(unwanted);
+    op.fail(detail::cancelled_code());
+    retire(op);
 }
 
-void rio_backend::on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept {
-    auto* const queue = static_cast<stream_queue*>(of.backend_object);
+void rio_backend::on_shutdown(detail::descriptor& fd_state, shutdown_direction direction) noexcept {
+    auto* const queue = static_cast<stream_queue*>(fd_state.backend_object);
     if (!queue)
-        return iocp_backend::on_shutdown(of, direction);
+        return iocp_backend::on_shutdown(fd_state, direction);
     if (direction != shutdown_direction::write) {
         queue->shut = true;
         operation* const reading = std::exchange(queue->reading, nullptr);
         if (reading && !read(*queue, *reading))
             retire(*reading);
-        else if (!reading && of.in.active)
-            iocp_backend::cancel(*of.in.active);
+        else if (!reading && fd_state.in.active)
+            iocp_backend::cancel(*fd_state.in.active);
     }
     if (direction != shutdown_direction::read) {
         if (queue->writing && queue->last_piece)
             return; // it goes out before the end does
         operation* const writing = std::exchange(queue->writing, nullptr);
-        if (writing && settle(*writing, {WSAESHUTDOWN, 0}))
+        if (writing && apply(*writing, {WSAESHUTDOWN, 0}))
             retire(*writing);
-        else if (!writing && of.out.active)
-            iocp_backend::cancel(*of.out.active);
+        else if (!writing && fd_state.out.active)
+            iocp_backend::cancel(*fd_state.out.active);
     }
 }
 

@@ -26,12 +26,12 @@ public:
     std::string_view name() const noexcept override { return "rio"; }
 
     void poll(time_point deadline) override;
-    bool submit(operation& started) noexcept override;
-    void cancel(operation& unwanted) noexcept override;
-    bool unregister(detail::descriptor& known) noexcept override;
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
+    bool unregister(detail::descriptor& fd_state) noexcept override;
 
 private:
-    void on_shutdown(detail::descriptor& of, shutdown_direction direction) noexcept override;
+    void on_shutdown(detail::descriptor& fd_state, shutdown_direction direction) noexcept override;
 
     static constexpr ULONG_PTR key_of_completions = first_free_key;
     static constexpr DWORD first_capacity = 64; // of the completion queue
@@ -46,8 +46,8 @@ private:
     [[nodiscard]] rio::stream_queue* queue_of(detail::descriptor& target) noexcept;
     [[nodiscard]] std::unique_ptr<rio::stream_queue> make_queue(SOCKET handle) noexcept;
     [[nodiscard]] bool reserve_completions() noexcept;
-    [[nodiscard]] bool read(rio::stream_queue& from, operation& wanted) noexcept;
-    [[nodiscard]] bool write(rio::stream_queue& to, operation& wanted) noexcept;
+    [[nodiscard]] bool read(rio::stream_queue& from, operation& op) noexcept;
+    [[nodiscard]] bool write(rio::stream_queue& to, operation& op) noexcept;
     [[nodiscard]] DWORD post_receive(rio::stream_queue& from) noexcept;
     [[nodiscard]] DWORD post_send(rio::stream_queue& to, std::size_t size) noexcept;
     bool collect() noexcept;

@@ -70,12 +70,12 @@ struct socket_pair {
     throw std::system_error(windows::last_error(), "cannot watch for signals");
 }
 
-sockaddr_in name_of(SOCKET handle) {
-    sockaddr_in name = {};
-    int size = sizeof name;
-    if (::getsockname(handle, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+sockaddr_in local_address(SOCKET handle) {
+    sockaddr_in local = {};
+    int size = sizeof local;
+    if (::getsockname(handle, reinterpret_cast<sockaddr*>(&local), &size) != 0)
         fail();
-    return name;
+    return local;
 }
 
 windows::owned_socket open_stream() {
@@ -95,12 +95,12 @@ socket_pair connect_pair() {
     if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&loopback), sizeof loopback) != 0 ||
         ::listen(listener.get(), 1) != 0)
         fail();
-    const sockaddr_in where = name_of(listener.get());
+    const sockaddr_in where = local_address(listener.get());
     socket_pair made;
     made.one = open_stream();
     if (::connect(made.one.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
         fail();
-    const sockaddr_in expected = name_of(made.one.get());
+    const sockaddr_in expected = local_address(made.one.get());
     for (;;) {
         sockaddr_in peer = {};
         int size = sizeof peer;
@@ -168,8 +168,8 @@ private:
 
 signal_set::signal_set(std::initializer_list<int> signals, creation_site where)
     : registration_(std::make_unique<registration>()) {
-    const SOCKET arriving = registration_->open();
-    arrivals_ = stream(socket(static_cast<native_handle>(arriving), network::native(), where));
+    const SOCKET receiver = registration_->open();
+    arrivals_ = stream(socket(static_cast<native_handle>(receiver), network::native(), where));
     for (const int number : signals)
         registration_->add(number);
 }

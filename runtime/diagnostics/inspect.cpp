@@ -64,7 +64,7 @@ std::size_t count_waiting(const job_view& view, std::string_view kind) noexcept 
     return count;
 }
 
-std::string_view name_of(job_state state) noexcept {
+std::string_view state_name(job_state state) noexcept {
     switch (state) {
     case job_state::running:
         return "running";
@@ -91,7 +91,7 @@ std::string text_of(std::chrono::nanoseconds time) {
 
 void write_job(output to, const job_view& job, std::size_t depth) {
     const std::string_view name = job.name.empty() ? "job" : detail::short_name(job.name);
-    fmt::format_to(to, "{:{}}{}: {}", "", 2 * depth, name, name_of(job.state));
+    fmt::format_to(to, "{:{}}{}: {}", "", 2 * depth, name, state_name(job.state));
     if (job.state == job_state::waiting) {
         fmt::format_to(to, " for {}", job.kind);
         if (!job.detail.empty())
@@ -145,7 +145,7 @@ void write_json_list(output to, std::string_view name, const Range& list) {
 void write_json(output to, const job_view& job) {
     fmt::format_to(to, "{{\"name\":");
     write_json_text(to, job.name);
-    fmt::format_to(to, ",\"state\":\"{}\",\"cancelled\":{},\"age_ns\":{}", name_of(job.state),
+    fmt::format_to(to, ",\"state\":\"{}\",\"cancelled\":{},\"age_ns\":{}", state_name(job.state),
                    job.cancelled, job.age.count());
     if (job.state == job_state::waiting) {
         fmt::format_to(to, ",\"kind\":");

@@ -74,7 +74,7 @@ void watched_ring::begin(io_uring& made) noexcept {
 
 /// The same names as for system calls; none for what cannot fail. A read that must not wait has one
 /// of its own, since being told to come again is news from it.
-std::string_view name_of(const io_uring_sqe& request) noexcept {
+std::string_view request_name(const io_uring_sqe& request) noexcept {
     const bool waits = (request.msg_flags & MSG_DONTWAIT) == 0;
     switch (request.opcode) {
     case IORING_OP_ACCEPT:
@@ -124,7 +124,7 @@ void cut_short(io_uring_sqe& request) noexcept {
 void watched_ring::look_at_requests() noexcept {
     for (unsigned fresh = io_uring_sq_ready(ring) - left; fresh > 0; --fresh) {
         io_uring_sqe& request = *requests[next++ % size];
-        const int error = planned_error(name_of(request));
+        const int error = planned_error(request_name(request));
         if (error == fault::cut_short)
             cut_short(request);
         else if (error != 0)

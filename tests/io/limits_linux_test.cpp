@@ -322,7 +322,7 @@ TEST_CASE("limits: with little memory to lock, a smaller ring or epoll, said onc
         CHECK(on_ring != little.said("on epoll"));
         // One line of what the ring does without, and one more if that is multishot receive too.
         const auto lines = count_of("coracle:", little.error_output);
-        CHECK(lines == 1 + count_of("does without multishot receive", little.error_output));
+        CHECK(lines == 1 + count_of("does not use multishot receive", little.error_output));
         CHECK(little.said("ulimit -l"));
         smaller_ring = smaller_ring || (on_ring && little.said("allows a ring of"));
     }
