@@ -260,7 +260,8 @@ void uring_backend::poll(time_point deadline) {
     if (request_backlog())
         deadline = time_point::min();
     request_wake();
-    const bool nothing_held_back = backlog_.empty() && !cancel_again_ && wake_requested_;
+    const bool nothing_held_back =
+        backlog_.empty() && !cancel_again_ && !end_again_ && wake_requested_;
     if (deadline != time_point::min() && nothing_held_back && !ring_.completions_waiting()) {
         const bool limited = deadline != time_point::max();
         requests_.enter(1,
