@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# usage: test_in_debian.sh debian13|sid [chat]
+# usage: test_in_debian.sh debian13|sid [chat|io]
 # Runs the README's two commands in a fresh Debian, as a newcomer does who has just cloned this tree:
 # the chat server is built, answers a client and is ended, then everything is built and tested. In sid
 # the tests are those of io and the examples, and its default clang and g++ compile everything. With
-# `chat`, only the first of the two commands.
+# `chat`, only the first of the two commands; with `io`, then the tests of io and the examples once, built
+# by the compiler that ./dev prefers.
 #
 # The bare system, the packages and ccache's objects are kept for a week in ~/.cache/coracle. Mounts
 # are made in a namespace of its own, so none outlives it. Exits 77, and says why, where no Debian can
@@ -15,9 +16,9 @@ set -eu
 lane=$1
 part=${2:-all}
 case $part in
-all | chat) ;;
+all | chat | io) ;;
 *)
-    printf "dev: %s runs everything, or only 'chat', so not '%s'\n" "$lane" "$part" >&2
+    printf "dev: %s runs everything, or only 'chat' or 'io', so not '%s'\n" "$lane" "$part" >&2
     exit 2
     ;;
 esac
@@ -77,7 +78,11 @@ printf 'newcomer: the server says: %s\n' "$answer"
 [ -n "$answer" ]
 kill -TERM $chat
 wait $chat
-[ "$part" = all ] || exit 0
+[ "$part" != chat ] || exit 0
+if [ "$part" = io ]; then
+    echo "newcomer: ./dev test --only io,examples"
+    exec ./dev test dev --only io,examples
+fi
 if [ "$lane" != sid ]; then
     echo "newcomer: ./dev test"
     exec ./dev test
